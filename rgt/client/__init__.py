@@ -1,0 +1,1 @@
+"""Everything that asks the town: one typed call per operation over two transports."""

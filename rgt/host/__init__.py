@@ -1,0 +1,1 @@
+"""Adapters to this machine: git, tmux, processes, agent runtimes, gates, the embedded Temporal server."""

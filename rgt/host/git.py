@@ -1,0 +1,56 @@
+"""The `git` program behind one async function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from rgt.host.run import Done, run
+from rgt.model.errors import RgtError
+
+QUIET = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_EDITOR": "true",
+    "GIT_MERGE_AUTOEDIT": "no",
+}
+"""Environment that keeps git in English and from asking anybody anything."""
+LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+"""Variables of a surrounding git that would make ours work on the wrong repository."""
+IDENTITY = {"NAME": "rgt", "EMAIL": "rgt@localhost"}
+"""Who commits what rgt itself commits."""
+
+
+async def try_git(
+    where: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 120.0,
+    stdin: bytes | None = None,
+) -> Done:
+    """Run `git -C where args…` and give back code, output and errors, whatever the code."""
+    merged = {k: v for k, v in os.environ.items() if k not in LOCAL}
+    merged.update(QUIET)
+    for who in ("AUTHOR", "COMMITTER"):
+        for part, value in IDENTITY.items():
+            merged[f"GIT_{who}_{part}"] = value
+    merged.update(env or {})
+    return await run(["git", "-C", str(where), *args], env=merged, timeout=timeout, stdin=stdin)
+
+
+async def git(
+    where: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 120.0,
+    stdin: bytes | None = None,
+) -> str:
+    """As `try_git`, but a non-zero exit raises `RgtError("failed")`; gives the output without the last newline."""
+    done = await try_git(where, *args, env=env, timeout=timeout, stdin=stdin)
+    if done.code:
+        said = (done.err.strip() or done.out.strip()).splitlines()
+        what = said[-1] if said else str(done.code)
+        raise RgtError("failed", f"git {' '.join(args[:3])}: {what}", data={"code": done.code})
+    return done.out.rstrip("\n")

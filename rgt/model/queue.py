@@ -1,0 +1,96 @@
+"""What goes through the merge queue and what comes out of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+Priority = Literal["p0", "p1", "p2", "p3"]
+Outcome = Literal["pass", "fail", "infra_error"]
+VerdictKind = Literal["merged", "failed", "conflict", "refused", "infra_error", "moved", "lost", "paused"]
+"""What became of an entry.
+
+`merged`: the target was read back and holds it. `failed`: a gate said no. `conflict`: it does not apply to the target.
+`refused`: nothing to merge. `infra_error`: a gate could not give an answer; nobody is blamed. `moved`: the target moved
+while testing, test again. `lost`: the commit itself is gone. `paused`: the target was rewritten, a person must look."""
+
+
+class Entry(BaseModel):
+    """One finished head that waits to be merged. `head` never changes; a newer one is a new entry."""
+
+    item: str
+    rig: str
+    head: str
+    branch: str = ""
+    title: str = ""
+    priority: Priority = "p2"
+    attempt: int = 1
+    submitted_at: str = ""
+    agent: str = ""
+
+    @property
+    def id(self) -> str:
+        """`<item>.<first 8 of the head>`, unique in a queue."""
+        return f"{self.item}.{self.head[:8]}"
+
+
+class GateSpec(BaseModel):
+    """A named command of the rig; the owner of the rig wrote it, so it is a shell line."""
+
+    name: str
+    run: str
+    timeout_seconds: float = 600.0
+
+
+class GateResult(BaseModel):
+    """What one gate said about one tree."""
+
+    name: str
+    outcome: Outcome
+    exit_code: int | None = None
+    seconds: float = 0.0
+    log: str = ""
+    """Path of the whole output."""
+    tail: str = ""
+    """Last lines of the output, at most 4 KB."""
+    reason: str = ""
+    """Why there is no answer (infra_error): not found, killed by a signal, timeout, no tests collected, disk full."""
+
+
+class Job(BaseModel):
+    """One run of the refinery: fold `entries` onto the target, test the tree, land it."""
+
+    rig: str
+    target: str = "main"
+    strategy: Literal["squash", "rebase", "merge"] = "squash"
+    landing: Literal["local", "push", "pr"] = "local"
+    source: str = ""
+    """The rig's own path, or the URL of its remote."""
+    entries: list[Entry]
+    gates: list[GateSpec] = Field(default_factory=list)
+    no_gates: bool = False
+    recorded: str = ""
+    """The target's head as the refinery last saw it; empty at first."""
+    slot: str = "slot-0"
+
+
+class Verdict(BaseModel):
+    """What one run found out about one entry, with what its author needs to go on."""
+
+    kind: VerdictKind
+    item: str = ""
+    head: str = ""
+    message: str = ""
+    sha: str = ""
+    """The candidate that was tested, and when `merged` the commit in the target."""
+    tree: str = ""
+    base: str = ""
+    """The target's head that the candidate stands on."""
+    target_head: str = ""
+    """The target's head after the run."""
+    gates: list[GateResult] = Field(default_factory=list)
+    files: list[str] = Field(default_factory=list)
+    """Files in conflict."""
+    follow: str = ""
+    """Why the rig's own path could not follow the landing, with the command that makes it; empty when it did."""
