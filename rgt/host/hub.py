@@ -28,6 +28,10 @@ TRANSFER = 3600.0
 """Seconds that a fetch of a whole history may take."""
 LOCK_WAIT = 120.0
 """Seconds to wait for somebody else who makes a worktree in the same hub."""
+LOCK_POLL = 0.01
+"""Seconds between two tries for the hub's lock."""
+GENERATED = (".rgt", ".claude/settings.local.json")
+"""What rgt itself writes into worktrees; it is never part of anybody's work."""
 KEEPERS = "finish with `rgt done`; only the merge queue moves {target}"
 """What the hooks tell whoever tries to write the target."""
 
@@ -198,8 +202,8 @@ async def hub_locked(rig: RigHome) -> AsyncIterator[None]:
         while not _try_lock(fd):
             if waited > LOCK_WAIT:
                 raise RgtError("failed", f"the hub of rig {rig.name} is busy for {LOCK_WAIT:g} s", "try again")
-            await asyncio.sleep(0.01)
-            waited += 0.01
+            await asyncio.sleep(LOCK_POLL)
+            waited += LOCK_POLL
         yield
     finally:
         os.close(fd)
@@ -289,6 +293,8 @@ async def _build(rig: RigHome, new: Path, source: str, target: str, head: str) -
     await git(new, "config", "--worktree", "core.bare", "true")
     await git(new, "config", "--worktree", "core.hooksPath", str(rig.hub / "hooks"))
     await git(new, "config", "--unset", "core.bare")
+    (new / "info").mkdir()
+    (new / "info" / "exclude").write_text("".join(f"/{path}\n" for path in GENERATED))
     ref = refs.target(target)
     await git(new, *_FETCH, "--", source, f"refs/heads/{target}:{ref}", timeout=TRANSFER)
     await git(new, "symbolic-ref", f"refs/remotes/origin/{target}", ref)

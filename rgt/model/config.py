@@ -8,141 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    field_validator,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from rgt.model.fields import (
+    Address,
+    Branch,
+    Duration,
+    GitUrl,
+    InsidePath,
+    Name,
+    Namespace,
+    Regexp,
+    Variable,
+    WebUrl,
+    WholePath,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-
-from rgt.model.ids import NAME
 from rgt.model.queue import GateSpec
-
-DEFAULT_PORT = 7233
-"""Port of Temporal's frontend when an address names none."""
-DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,7})m)?(?:(\d{1,9})s)?")
-BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^\s\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")
-NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d{1,5}))?")
-
-
-class Duration:
-    """A span of time: `"45s"`, `"10m"`, `"1h30m"`, or a number of seconds."""
-
-    __slots__ = ("seconds",)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = float(seconds)
-        """The span in seconds, more than 0."""
-
-    @classmethod
-    def parse(cls, given: object) -> Duration:
-        """The span that `given` means; raises ValueError with what is allowed."""
-        if isinstance(given, Duration):
-            return given
-        if isinstance(given, int | float) and not isinstance(given, bool):
-            seconds = float(given) if abs(given) < 1e9 else 0.0
-        else:
-            found = DURATION.fullmatch(given.strip()) if isinstance(given, str) else None
-            hours, minutes, rest = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-            seconds = float(hours * 3600 + minutes * 60 + rest)
-        if not 0 < seconds < 1e9:
-            raise ValueError('write a time such as "45s", "10m" or "1h30m"')
-        return cls(seconds)
-
-    def __str__(self) -> str:
-        if self.seconds != int(self.seconds):
-            return f"{self.seconds:g}"
-        minutes, seconds = divmod(int(self.seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return "".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)
-
-    def __repr__(self) -> str:
-        return f"Duration({self.seconds:g})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Duration) and self.seconds == other.seconds
-
-    def __hash__(self) -> int:
-        return hash(self.seconds)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        plain = core_schema.union_schema([core_schema.str_schema(), core_schema.float_schema()])
-        return core_schema.no_info_plain_validator_function(
-            cls.parse,
-            json_schema_input_schema=plain,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda d: d.seconds if d.seconds != int(d.seconds) else str(d), return_schema=plain
-            ),
-        )
-
-
-def _match(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value and not pattern.fullmatch(value):
-            raise ValueError(allowed)
-        return value
-
-    return AfterValidator(check)
-
-
-def address(given: str) -> str:
-    """`given` as `host:port`: a scheme is stripped, the port 7233 added; raises ValueError when it is none."""
-    bare = re.sub(r"^https?://", "", given.strip(), flags=re.IGNORECASE).removesuffix("/")
-    found = HOST_PORT.fullmatch(bare)
-    if given and (not found or (found[2] and not 0 < int(found[2]) < 65536)):
-        raise ValueError('write "host:port", such as "localhost:7233"')
-    return f"{found[1]}:{found[2] or DEFAULT_PORT}" if found else ""
-
-
-def _inside(path: str) -> str:
-    if not path or path.startswith(("/", "~")) or ".." in path.split("/") or "\0" in path:
-        raise ValueError("write a path inside the repository, without `..`")
-    return path
-
-
-def _absolute(path: str) -> str:
-    if path and (not path.startswith("/") or "\0" in path):
-        raise ValueError("write the whole path, from / on")
-    return path
-
-
-def _web(url: str) -> str:
-    if url and not re.fullmatch(r"https?://[^\s/]+\S*", url):
-        raise ValueError("write an address that starts with https:// or http://")
-    return url
-
-
-def _remote(url: str) -> str:
-    if url and (url.startswith("-") or re.search(r"[\s\x00-\x1f]", url) or re.match(r"\w+::", url)):
-        raise ValueError("write a URL or `host:path` that git can clone")
-    if re.match(r"https?://[^/@]*:[^/@]+@", url):
-        raise ValueError("write no password into the URL; a git credential helper keeps it")
-    return url
-
-
-def _regexp(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as e:
-        raise ValueError(f"not a regular expression: {e}") from e
-    return pattern
-
-
-Branch = Annotated[str, Field(min_length=1), _match(BRANCH, "not a name for a git branch")]
-Name = Annotated[str, Field(min_length=1), _match(NAME, "use a-z, 0-9 and -, a letter first, at most 32")]
-Address = Annotated[str, AfterValidator(address)]
-Variable = Annotated[str, _match(VARIABLE, "write the name of an environment variable")]
 
 
 class Section(BaseModel):
@@ -156,9 +40,9 @@ class Section(BaseModel):
 class Source(Section):
     """Where the repository comes from: a directory of this machine or a remote."""
 
-    path: Annotated[str, AfterValidator(_absolute)] = ""
+    path: WholePath = ""
     """Path of the repository on this machine; either this or `git_url`."""
-    git_url: Annotated[str, AfterValidator(_remote)] = ""
+    git_url: GitUrl = ""
     """URL of the remote repository; either this or `path`."""
 
     @property
@@ -176,7 +60,7 @@ class Source(Section):
 class Setup(Section):
     """What a fresh worktree needs before an agent or a gate can work in it."""
 
-    copy_files: list[Annotated[str, AfterValidator(_inside)]] = Field(default_factory=list, alias="copy")
+    copy_files: list[InsidePath] = Field(default_factory=list, alias="copy")
     """Untracked files to copy from the source, such as `.env`."""
     run: str = ""
     """Shell line that installs what the work needs."""
@@ -198,7 +82,7 @@ class Gate(Section):
 class Pattern(Section):
     """One line pattern of a problem matcher; numbers are groups of the regular expression."""
 
-    regexp: Annotated[str, Field(min_length=1), AfterValidator(_regexp)]
+    regexp: Regexp
     """Regular expression that finds a problem in a line of output."""
     kind: Literal["file", "location"] = "location"
     """Whether a match stands for a whole file or for a place in it."""
@@ -308,7 +192,7 @@ class Identity(Section):
 
     name: str = Field(default="", max_length=60)
     """Name of the town, shown to people; `town` when nothing is given."""
-    namespace: Annotated[str, _match(NAMESPACE, "not a name for a Temporal namespace")] = ""
+    namespace: Namespace = ""
     """Temporal namespace; one town has one. Empty: chosen from the home."""
     temporal_address: Address = ""
     """`host:port` of Temporal. Empty: rgt runs a server of its own on this machine."""
@@ -341,9 +225,9 @@ class Temporal(Section):
 
     profile: str = ""
     """Profile of Temporal's own configuration file to take address and credentials from."""
-    tls_cert: Annotated[str, AfterValidator(_absolute)] = ""
+    tls_cert: WholePath = ""
     """Path of the client certificate (PEM)."""
-    tls_key: Annotated[str, AfterValidator(_absolute)] = ""
+    tls_key: WholePath = ""
     """Path of the certificate's private key (PEM)."""
     api_key_env: Variable = ""
     """Environment variable that holds the API key; the key itself is never written here."""
@@ -409,7 +293,7 @@ class Notify(Section):
 
     desktop: bool = False
     """Show notifications on the desktop of this machine."""
-    webhook: Annotated[str, AfterValidator(_web)] = ""
+    webhook: WebUrl = ""
     """URL that gets a JSON POST for each."""
     command: str = ""
     """Shell line that gets the text on its input."""
@@ -462,23 +346,3 @@ class TownConfig(Identity):
             setattr(self, key, top or inner)
         self.name = self.name or "town"
         return self
-
-
-def shown(key: str, value: object) -> str:
-    """`value` of the dotted `key` as people may see it: TOML-like, secrets replaced (B86)."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k} = {shown(f'{key}.{k}', v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(shown(key, v) for v in value) + "]"
-    if value is None:
-        return "not given"
-    last = key.rpartition(".")[2]
-    if value and last == "webhook":
-        value = f"https://{urlsplit(str(value)).hostname}/…"
-    elif value and not last.endswith("_env") and SECRET.search(last):
-        value = "…"
-    return json.dumps(value, default=str, ensure_ascii=False)
-
-
-SECRET = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|credentials?)s?$")
-"""Last parts of keys whose values nobody should see."""

@@ -1,0 +1,66 @@
+"""`python -m rgt.cli`: the whole command line, for what cannot be asked of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from rgt.cli.answer import answer, program
+from rgt.cli.here import here
+from rgt.cli.lifecycle import RunWorker, rgt_bin
+from rgt.client.town import Call, new_op_id
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+
+
+def main() -> int:
+    """Run one command line; gives its exit code."""
+    home = Home.of(os.environ)
+    argv = sys.argv[1:] or ["--help"]
+    try:
+        town, who = here(home, os.environ)
+    except RgtError as e:
+        print(f"rgt: {e.line()}", file=sys.stderr)
+        return e.exit_code
+    call = Call(
+        argv=argv,
+        town=town,
+        who=who,
+        cwd=str(Path.cwd()),
+        columns=shutil.get_terminal_size((200, 50)).columns,
+        colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
+        stdin=sys.stdin.buffer.read() if "-" in argv else b"",
+        op_id=new_op_id(),
+    )
+    try:
+        done = asyncio.run(answer(call, home, local=True))
+    except KeyboardInterrupt:
+        return 130
+    except RunWorker as e:
+        return run_worker(e.home, e.host)
+    sys.stdout.write("".join(done.out))
+    sys.stderr.write("".join(done.err))
+    return done.code
+
+
+def run_worker(home: Home, host: str) -> int:
+    """Become the worker, which answers command lines of others with the very same code."""
+    from rgt.worker.service import run, serve
+
+    async def answer_for(call: Call) -> tuple[int, str, str]:
+        done = await answer(call, home)
+        return done.code, "".join(done.out), "".join(done.err)
+
+    program()
+    return run(serve(home, answer_for, rgt_bin(), host))
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A short-lived process with Temporal's core loaded can abort at interpreter exit.
+    os._exit(code)

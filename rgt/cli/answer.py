@@ -1,0 +1,91 @@
+"""Answering one command line in this process: the worker does it for the fast path, `rgt.cli` for itself."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import io
+import json
+import traceback
+from collections.abc import Awaitable
+from typing import Any, cast
+
+import typer
+from pydantic import ValidationError
+from typer.exceptions import Abort, Exit, TyperException
+
+from rgt.cli.lifecycle import RunWorker
+from rgt.cli.session import Session
+from rgt.client.town import Call
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+
+
+@functools.cache
+def program() -> Any:
+    """The whole command tree, built once."""
+    from rgt.cli.app import app
+
+    return typer.main.get_command(app)
+
+
+def split_flags(argv: list[str]) -> tuple[list[str], bool, bool]:
+    """`argv` without `--json` and `-q`, which every command takes anywhere before a `--`."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    before, after = argv[:end], argv[end:]
+    rest = [a for a in before if a not in ("--json", "-q", "--quiet")]
+    return rest + after, "--json" in before, "-q" in before or "--quiet" in before
+
+
+async def answer(call: Call, home: Home, *, local: bool = False) -> Session:
+    """Run the command of `call`; everything that can go wrong ends as an exit code and one line on standard error."""
+    argv, as_json, quiet = split_flags(call.argv)
+    s = Session(dataclasses.replace(call, argv=argv), home, json=as_json, quiet=quiet, local=local)
+    try:
+        await _run(s, argv)
+    except RgtError as e:
+        _fail(s, e)
+    except RunWorker:
+        raise
+    except ValidationError as e:
+        first = e.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(p) for p in first["loc"])
+        _fail(s, RgtError("usage", f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}", "see `--help`"))
+    except Exception as e:
+        s.err.append(traceback.format_exc())
+        _fail(s, RgtError("internal", f"{type(e).__name__}: {e}"[:300], "this is a bug in rgt"))
+    return s
+
+
+async def _run(s: Session, argv: list[str]) -> None:
+    printed = io.StringIO()
+    try:
+        # Help is printed while the line is parsed; nothing is awaited in there, so no other call can be caught.
+        with contextlib.redirect_stdout(printed):
+            result = program().main(args=argv, prog_name="rgt", standalone_mode=False, obj=s)
+    except Exit as e:
+        s.code = e.exit_code
+        result = None
+    except Abort as e:
+        raise RgtError("interrupted", "interrupted") from e
+    except TyperException as e:
+        raise _usage(e) from e
+    finally:
+        if printed.getvalue():
+            s.say(printed.getvalue())
+    if inspect.isawaitable(result):
+        await cast(Awaitable[None], result)
+
+
+def _usage(e: TyperException) -> RgtError:
+    context = getattr(e, "ctx", None)
+    text = e.format_message() if hasattr(e, "format_message") else str(e)
+    path = context.command_path if context is not None else "rgt"
+    return RgtError("usage", " ".join(text.split()).rstrip("."), f"see `{path} --help`")
+
+
+def _fail(s: Session, e: RgtError) -> None:
+    s.code = e.exit_code
+    s.err.append((json.dumps({"error": e.as_dict()}, ensure_ascii=False) if s.json else f"rgt: {e.line()}") + "\n")

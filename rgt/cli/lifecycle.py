@@ -1,0 +1,184 @@
+"""Starting and stopping a town: Temporal and the worker, each under a supervisor, and the waiting for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import rgt
+from rgt.client.socket import SocketTown
+from rgt.client.town import Town
+from rgt.host import daemon, server, sessions
+from rgt.host.config import Env, read_env, read_town, write_env
+from rgt.host.install import install
+from rgt.host.processes import identify
+from rgt.host.tmux import Tmux
+from rgt.model import operations as ops
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+from rgt.model.times import iso
+from rgt.model.tokens import Identity
+
+READY_WITHIN = 40.0
+DEFAULT_PORT = 7233
+
+
+class RunWorker(Exception):
+    """Leaves the command line to become the worker: it needs an event loop of its own."""
+
+    def __init__(self, home: Home, host: str) -> None:
+        super().__init__("worker")
+        self.home = home
+        self.host = host
+
+
+async def start(home: Home, note: Callable[[str], None]) -> dict[str, Any]:
+    """Bring the town up and wait until it answers a real question; steps that are done already are skipped."""
+    install(home)
+    town = SocketTown(home)
+    with _alone(home):
+        if not await _answers(town):
+            env = await _start_temporal(home)
+            write_env(home, env)
+            argv = [sys.executable, "-P", "-m", "rgt.cli", "worker", "run"]
+            await daemon.start_daemon(home, "worker", argv, worker_env(home))
+            await _ready(home, town)
+            _record(home)
+        await town.call(ops.TOWN_UP, ops.None_())
+    env = read_env(home)
+    return {
+        "home": str(home.root),
+        "temporal": env.temporal_address,
+        "namespace": env.namespace,
+        "worker": daemon.daemon_child(home, "worker"),
+    }
+
+
+def worker_env(home: Home) -> dict[str, str]:
+    """Environment of the worker: the caller's, with this home named."""
+    env = {"GTR_ROOT": str(home.root), "TMUX_TMPDIR": str(home.tmux_tmpdir)}
+    return {k: v for k, v in env.items() if v}
+
+
+async def _start_temporal(home: Home) -> Env:
+    config = read_town(home)
+    before = read_env(home)
+    namespace = config.namespace or ("default" if home.is_default else home.tag)
+    env = Env(
+        temporal_address=config.temporal_address,
+        namespace=namespace,
+        agents_tmux=str(home.agents_tmux),
+        daemon_tmux=str(home.daemon_tmux),
+        version=rgt.__version__,
+        started_at=iso(datetime.now(UTC)),
+    )
+    if config.temporal_address:
+        return env
+    env.temporal_managed = True
+    if daemon.daemon_pid(home, "temporal") and before.temporal_address:
+        env.temporal_address = before.temporal_address
+        return env
+    port = DEFAULT_PORT if home.is_default else server.free_port()
+    server.prepare_server(home, port)
+    await daemon.start_daemon(
+        home, "temporal", server.server_argv(home, port, namespace), {}, lock=server.lock_file(home)
+    )
+    env.temporal_address = f"{server.HOST}:{port}"
+    return env
+
+
+async def _ready(home: Home, town: SocketTown) -> None:
+    end = asyncio.get_running_loop().time() + READY_WITHIN
+    while not await _answers(town):
+        for name in ("temporal", "worker"):
+            failure = daemon.daemon_failure(home, name)
+            if failure and daemon.daemon_pid(home, name) is None:
+                await daemon.stop_daemon_server(home)
+                raise RgtError("failed", f"{name} does not start: {failure}", f"see {daemon.log_file(home, name)}")
+        if asyncio.get_running_loop().time() > end:
+            log = daemon.log_file(home, "worker")
+            raise RgtError("failed", f"the town was not ready within {READY_WITHIN:g} s", f"see {log}")
+        await asyncio.sleep(0.02)
+
+
+async def _answers(town: SocketTown) -> bool:
+    try:
+        await asyncio.wait_for(town.call(ops.NEEDS, ops.RigFilter()), 10)
+    except (RgtError, TimeoutError):
+        return False
+    return True
+
+
+def _record(home: Home) -> None:
+    env = read_env(home)
+    pid = daemon.daemon_child(home, "temporal")
+    proc = identify(pid) if pid else None
+    if proc:
+        env.temporal_pid, env.temporal_start = proc.pid, proc.started
+        write_env(home, env)
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One `start` or `stop` at a time."""
+    home.runtime.mkdir(parents=True, exist_ok=True)
+    fd = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+async def asleep(town: Town) -> None:
+    """Wait until every agent has ended."""
+    while True:
+        rows = (await town.call(ops.ROWS, ops.RigFilter())).rows
+        busy = [r for r in rows if r.kind == "polecat" and r.state not in ("asleep", "parked")]
+        busy += [r for r in rows if r.kind == "crew" and r.state in ("starting", "running")]
+        if not busy:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def stop(home: Home, who: Identity, town: Town, *, keep_agents: bool) -> dict[str, Any]:
+    """Down, then end the worker, Temporal and the tmux servers of this home."""
+    if who.agent:
+        raise RgtError("denied", f"a {who.role} may not stop the town", "ask with `rgt escalate`")
+    with _alone(home):
+        ran = any(daemon.daemon_pid(home, n) for n in ("worker", "temporal"))
+        if ran and not keep_agents:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_down(town), 30)
+        await daemon.stop_daemon(home, "worker")
+        await daemon.stop_daemon(home, "temporal")
+        await daemon.stop_daemon_server(home)
+        tmux = Tmux(home.agents_tmux, home.tmux_conf)
+        if not keep_agents:
+            for session in await sessions.list_sessions(tmux):
+                await sessions.end(tmux, session)
+            await tmux.kill_server()
+        for left in (home.socket, home.env_json):
+            left.unlink(missing_ok=True)
+    return {"home": str(home.root), "stopped": ran}
+
+
+async def _down(town: Town) -> None:
+    try:
+        await town.call(ops.TOWN_DOWN, ops.None_())
+        await asleep(town)
+    except RgtError as e:
+        if e.code != "unreachable":
+            raise
+
+
+def rgt_bin() -> Path:
+    """The `rgt` program of this installation."""
+    return Path(sys.executable).parent / "rgt"

@@ -1,0 +1,89 @@
+"""Tables, trees and colours for terminals; quick, since the worker renders for everybody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+
+from rgt.model.times import age
+
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "dim": 2, "bold": 1}
+STATES = {
+    "open": "",
+    "blocked": "red",
+    "queued": "yellow",
+    "assigned": "cyan",
+    "in_progress": "cyan",
+    "submitted": "blue",
+    "merging": "magenta",
+    "testing": "magenta",
+    "merged": "green",
+    "closed": "dim",
+    "failed": "red",
+    "starting": "yellow",
+    "working": "cyan",
+    "running": "cyan",
+    "idle": "dim",
+    "waiting": "yellow",
+    "paused": "red",
+    "parked": "yellow",
+    "down": "dim",
+    "asleep": "dim",
+    "lost": "red",
+    "up": "green",
+}
+"""Colour of a state."""
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Draws for a terminal of so many columns, with or without colour."""
+
+    columns: int
+    colour: bool
+
+    def paint(self, text: str, colour: str) -> str:
+        """`text` in a colour of `COLOURS`."""
+        if not self.colour or not colour:
+            return text
+        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+
+    def state(self, state: str) -> str:
+        """A state in its colour."""
+        return self.paint(state, STATES.get(state, ""))
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: int = -1, state: int = -1) -> str:
+        """A table as wide as its cells; column `flexible` gives way when the terminal is narrow.
+
+        Column `state` is coloured by its state."""
+        if not rows:
+            return ""
+        plain = max((max(map(len, column)) for column in zip(*rows, strict=True)), default=0) == 0 or all(
+            cell.isascii() for row in rows for cell in row
+        )
+        width_of = len if plain else cell_len
+        widths = [max(width_of(c) for c in column) for column in zip(heads, *rows, strict=True)]
+        over = sum(widths) + 2 * (len(widths) - 1) - self.columns
+        if over > 0 and flexible >= 0:
+            widths[flexible] = max(12, widths[flexible] - over)
+        lines = [self.paint("  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip(), "bold")]
+        for row in rows:
+            cells = [_fit(c, w, plain) for c, w in zip(row, widths, strict=True)]
+            if state >= 0 and self.colour:
+                cells[state] = self.paint(cells[state], STATES.get(row[state], ""))
+            lines.append("  ".join(cells).rstrip())
+        return "\n".join(lines)
+
+
+def _fit(cell: str, width: int, plain: bool) -> str:
+    if plain:
+        return cell.ljust(width) if len(cell) <= width else cell[: width - 1] + "…"
+    return set_cell_size(cell, width) if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…"
+
+
+def since(seconds: int) -> str:
+    """How long ago, for a column `age`."""
+    return age(int(time.time()) - seconds) if seconds else ""

@@ -1,0 +1,89 @@
+"""What a command has at hand: the town, the caller, and where its answer goes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+from rgt.cli.render import Painter
+from rgt.client.town import Call, Town
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+from rgt.model.operations import Operation
+from rgt.model.tokens import Identity
+
+A = TypeVar("A", bound=BaseModel)
+R = TypeVar("R", bound=BaseModel)
+
+
+@dataclass
+class Session:
+    """One command line in progress. Its answer is collected and written by whoever called."""
+
+    call: Call
+    home: Home
+    json: bool = False
+    quiet: bool = False
+    local: bool = False
+    """Whether this process is the person's own, so that it may take over the terminal."""
+    out: list[str] = field(default_factory=list)
+    err: list[str] = field(default_factory=list)
+    code: int = 0
+
+    @property
+    def town(self) -> Town:
+        """The town, as this caller sees it."""
+        return self.call.town
+
+    @property
+    def who(self) -> Identity:
+        """The caller."""
+        return self.call.who
+
+    @property
+    def cwd(self) -> Path:
+        """Directory of the caller."""
+        return Path(self.call.cwd)
+
+    @property
+    def paint(self) -> Painter:
+        """Colours and tables for the caller's terminal."""
+        return Painter(self.call.columns, self.call.colour)
+
+    async def ask(self, operation: Operation[A, R], args: A) -> R:
+        """Carry out one operation."""
+        return await self.town.call(operation, args, self.call.op_id)
+
+    def say(self, text: str) -> None:
+        """A line or more of the answer, for people."""
+        self.out.append(text if text.endswith("\n") else text + "\n")
+
+    def note(self, text: str) -> None:
+        """A remark beside the answer, on standard error."""
+        if not self.quiet:
+            self.err.append(text if text.endswith("\n") else text + "\n")
+
+    def give(self, value: Any, text: str) -> None:
+        """The answer: `value` as the one JSON document with `--json`, else `text`."""
+        self.say(json.dumps(value, ensure_ascii=False) if self.json else text)
+
+    def text_or_stdin(self, text: str) -> str:
+        """`text`, or what was piped in when it is `-`."""
+        return self.call.stdin.decode(errors="replace").rstrip("\n") if text == "-" else text
+
+    def must_be_local(self, command: str) -> None:
+        """Refuse to take over a terminal that is not this process's."""
+        if not self.local:
+            raise RgtError("refused", f"`{command}` needs a terminal of its own", "run it in a shell")
+
+
+def session(ctx: typer.Context) -> Session:
+    """The session of a command."""
+    found = ctx.obj
+    assert isinstance(found, Session)
+    return found

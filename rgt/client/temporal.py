@@ -1,0 +1,52 @@
+"""Connecting to the town's Temporal, embedded or given."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError
+
+from rgt.model.errors import RgtError
+
+log = logging.getLogger(__name__)
+_runtimes: list[Runtime] = []
+
+
+def quiet_runtime() -> Runtime:
+    """The one runtime of this process. Its core would log to stdout, which may be the wire of an editor."""
+    if not _runtimes:
+        forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+        logging_config = LoggingConfig(
+            filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
+        )
+        _runtimes.append(Runtime(telemetry=TelemetryConfig(logging=logging_config)))
+    return _runtimes[0]
+
+
+async def connect(address: str, namespace: str) -> Client:
+    """A client of the Temporal at `address`; raises `unreachable` when it does not answer a real call."""
+    try:
+        client = await Client.connect(
+            address, namespace=namespace, runtime=quiet_runtime(), data_converter=pydantic_data_converter
+        )
+        await client.count_workflows("ExecutionStatus='Running'")
+    except (RPCError, RuntimeError) as e:
+        said = str(e).splitlines()[0][:160]
+        raise RgtError("unreachable", f"Temporal at {address} does not answer: {said}", "`rgt start`") from e
+    return client
+
+
+async def connect_patiently(address: str, namespace: str) -> Client:
+    """As `connect`, but waits until it answers."""
+    pause = 0.02
+    while True:
+        try:
+            return await connect(address, namespace)
+        except RgtError as e:
+            log.debug("%s", e.message)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 1.0)

@@ -1,0 +1,125 @@
+"""`rgt done` on this machine: find the work, save it, check it, pin it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rgt.host import hub, saving
+from rgt.host.config import read_rig
+from rgt.host.git import git, try_git
+from rgt.model import refs
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A finished head: pinned in the hub, so that nothing can lose it."""
+
+    rig: str
+    branch: str
+    head: str
+    saved: str = ""
+    """The commit that was made of what had not been committed; empty when all was."""
+
+
+async def finish_here(home: Home, cwd: Path, item: str, *, review_only: bool = False) -> Finish:
+    """Finish from inside a worktree of a hub: what is not committed is saved in a marked commit.
+
+    Raises `refused` when there is nothing to merge, when the branch is the target or another agent's, and
+    `not_found` when `cwd` is in no worktree of this town."""
+    where = await _worktree(home, cwd)
+    if where is None:
+        raise RgtError("not_found", f"{cwd} is no worktree of this town", "say the branch: `rgt done ID --branch B`")
+    top, rig = where
+    config = read_rig(home, rig)
+    saved = await saving.save_commit(top, f"rgt: saved work on {item}")
+    said = (await git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD")).splitlines()
+    head, branch = said[0], said[1]
+    _check_branch(branch, config.target, item)
+    return await _checked(home, rig, config.target, item, branch, head, saved or "", review_only)
+
+
+async def finish_branch(
+    home: Home, cwd: Path, rig: str, item: str, branch: str, *, review_only: bool = False
+) -> Finish:
+    """Finish by hand: the branch is looked for in the hub, then where the caller stands, then in the rig's source."""
+    r = home.rig(rig)
+    config = read_rig(home, rig)
+    _check_branch(branch, config.target, item, mine=False)
+    source = config.source.where
+    head = (await try_git(r.hub, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")).out.strip()
+    if not head:
+        for place in dict.fromkeys((str(cwd), source)):
+            if place and (found := await _fetched(home, rig, place, branch)):
+                head = found
+                break
+    if not head:
+        raise RgtError("not_found", f"there is no branch {branch!r} in {rig} or {source}", "push or commit it first")
+    return await _checked(home, rig, config.target, item, branch, head, "", review_only)
+
+
+async def current_branch(cwd: Path) -> str:
+    """The branch checked out where the caller stands; empty outside a repository."""
+    done = await try_git(cwd, "rev-parse", "--abbrev-ref", "HEAD")
+    return "" if done.code else done.out.strip()
+
+
+async def worktree_rig(home: Home, cwd: Path) -> str:
+    """The rig in whose worktree `cwd` is; empty for none."""
+    where = await _worktree(home, cwd)
+    return where[1] if where else ""
+
+
+async def rig_at(home: Home, cwd: Path) -> str:
+    """The rig whose worktree or own path `cwd` is in; empty for none."""
+    where = await _worktree(home, cwd)
+    if where:
+        return where[1]
+    top = (await try_git(cwd, "rev-parse", "--show-toplevel")).out.strip()
+    for root in sorted(home.rigs.glob("[a-z]*")) if top else ():
+        if read_rig(home, root.name).source.path and os.path.realpath(
+            read_rig(home, root.name).source.path
+        ) == os.path.realpath(top):
+            return root.name
+    return ""
+
+
+async def _fetched(home: Home, rig: str, place: str, branch: str) -> str | None:
+    try:
+        return await hub.fetch_branch(home.rig(rig), place, branch)
+    except RgtError:
+        return None
+
+
+async def _worktree(home: Home, cwd: Path) -> tuple[Path, str] | None:
+    done = await try_git(cwd, "rev-parse", "--show-toplevel", "--git-common-dir")
+    if done.code:
+        return None
+    top, common = done.out.splitlines()[:2]
+    hub_dir = Path(os.path.realpath(cwd / common))
+    if hub_dir.name != "hub.git" or hub_dir.parent.parent != Path(os.path.realpath(home.rigs)):
+        return None
+    return Path(top), hub_dir.parent.name
+
+
+def _check_branch(branch: str, target: str, item: str, *, mine: bool = True) -> None:
+    if branch == "HEAD":
+        raise RgtError("refused", "no branch is checked out here", "`git switch -c NAME` keeps your commits")
+    if branch == target:
+        raise RgtError("refused", f"{branch} is the target itself", "commit on a branch of your own")
+    if mine and branch.startswith("polecat/") and branch.rpartition("/")[2] != item:
+        raise RgtError("refused", f"{branch} is the branch of another item, not of {item}", "see `rgt hook`")
+
+
+async def _checked(
+    home: Home, rig: str, target: str, item: str, branch: str, head: str, saved: str, review_only: bool
+) -> Finish:
+    r = home.rig(rig)
+    beyond = await git(r.hub, "rev-list", "--max-count=1", f"{refs.target(target)}..{head}")
+    if not beyond and not review_only:
+        raise RgtError("refused", f"{branch} has no commits beyond {target}", "commit your work, then `rgt done`")
+    await hub.pin(r, refs.keep(item, head), head)
+    return Finish(rig=rig, branch=branch, head=head, saved=saved)

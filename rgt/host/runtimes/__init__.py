@@ -1,0 +1,1 @@
+"""Agent runtimes: shipped presets and the scripted agent."""

@@ -1,0 +1,262 @@
+"""Saving work: as a marked commit, as a snapshot beside the branch, and bringing it back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from rgt.host.git import git, try_git
+from rgt.host.hub import GENERATED
+from rgt.model import refs
+from rgt.model.errors import RgtError
+from rgt.model.home import RigHome
+from rgt.model.safety import TreeFacts
+
+MARK = "Rgt-Saved: true"
+"""Trailer of a commit that rgt made to save work."""
+
+
+async def save_commit(worktree: Path, message: str) -> str | None:
+    """Commit all uncommitted work on what is checked out and return the commit; None when there is nothing to commit.
+
+    Left out are deletions (they stay uncommitted), what rgt generated, and other repositories inside. No hook of the
+    repository runs. A merge without conflicts left is completed; one with conflicts is saved with its markers, without
+    the second parent.
+    """
+    async with _spare_index(worktree) as env:
+        head = await _head(worktree)
+        unmerged = await git(worktree, "ls-files", "--unmerged", env=env)
+        await _add(worktree, env, "--ignore-removal")
+        await _take_back(worktree, env, head, await _deleted(worktree, env) if head else [])
+        tree = await git(worktree, "write-tree", env=env)
+    others = [] if unmerged else await _merged_heads(worktree)
+    if not others and tree == await _tree(worktree, head):
+        return None
+    subject = message if message.startswith("rgt: saved work") else f"rgt: saved work: {message}"
+    sha = await _commit(worktree, tree, [head, *others], f"{subject}\n\n{MARK}\n")
+    await git(worktree, "reset", "--quiet", "--mixed", sha)
+    return sha
+
+
+async def snapshot(rig: RigHome, worktree: Path, item: str) -> str | None:
+    """Keep everything uncommitted under `refs/rgt/snap/<item>/<UTC time>` and return the commit; None when clean.
+
+    New files (not ignored ones), deletions, what is staged, and the commits of a half-done merge or rebase are in it.
+    Neither the index nor a file of the worktree is touched. Raises `failed` when anything could not be read.
+    """
+    async with _spare_index(worktree) as env:
+        head = await _head(worktree)
+        conflicts = await git(worktree, "ls-files", "--unmerged", "-z", env=env)
+        if conflicts:
+            paths = "\0".join({entry.partition("\t")[2] for entry in conflicts.split("\0") if entry})
+            await git(worktree, "update-index", "--force-remove", "-z", "--stdin", env=env, stdin=paths.encode())
+        staged = await git(worktree, "write-tree", env=env)
+        await _add(worktree, env, "--all")
+        await _take_back(worktree, env, head)
+        tree = await git(worktree, "write-tree", env=env)
+    base = await _tree(worktree, head)
+    midway = await _midway_commits(worktree)
+    if tree == base and staged in (base, tree) and not conflicts and not midway:
+        return None
+    now = datetime.now(UTC)
+    parents = [head, *midway]
+    if staged not in (base, tree):
+        parents.append(await _commit(worktree, staged, [head], f"rgt: index of {item}\n"))
+    sha = await _commit(worktree, tree, parents, f"rgt: snapshot of {item}\n\n{MARK}\n")
+    ref = refs.snapshot(item, now.strftime("%Y%m%dT%H%M%S.%fZ"))
+    await git(rig.hub, "update-ref", ref, sha, "0" * len(sha))
+    return sha
+
+
+async def recover(rig: RigHome, item: str) -> list[str]:
+    """What is kept of an item, newest first: lines of ref, short commit, date and subject."""
+    return [f"{ref} {sha[:12]} {date} {subject}" for ref, sha, date, subject in await _kept(rig, item)]
+
+
+async def restore(rig: RigHome, item: str, dest_branch: str = "") -> str:
+    """Make a branch (`recover/<item>` unless named) at the newest kept state of an item; returns `<branch> <commit>`.
+
+    Raises `not_found` when nothing is kept, `exists` when the branch is there with something else.
+    """
+    kept = await _kept(rig, item)
+    if not kept:
+        raise RgtError("not_found", f"nothing is kept of {item}", f"see `rgt work show {item}`")
+    sha = kept[0][1]
+    branch = dest_branch or f"recover/{item}"
+    now = await try_git(rig.hub, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
+    if now.code == 0 and now.out.strip() != sha:
+        raise RgtError("exists", f"branch {branch} holds something else", "name another branch")
+    if now.code:
+        await git(rig.hub, "branch", "--no-track", branch, sha)
+    return f"{branch} {sha}"
+
+
+async def describe(worktree: Path) -> TreeFacts:
+    """The facts about a worktree by which `safe_to_destroy` judges; unreadable ones say so instead of raising."""
+    status = await try_git(worktree, "status", "--porcelain=v2", "--branch", "--untracked-files=all", "-z")
+    git_dir = await try_git(worktree, "rev-parse", "--absolute-git-dir")
+    if status.code or git_dir.code:
+        return TreeFacts(readable=False)
+    admin = Path(git_dir.out.strip())
+    head = branch = ""
+    changed = untracked = conflicts = 0
+    nested = ["submodules"] if (admin / "modules").is_dir() else []
+    entries = iter(status.out.split("\0"))
+    for entry in entries:
+        kind = entry[:1]
+        if entry.startswith("# branch.oid "):
+            head = entry.split(" ")[2].replace("(initial)", "")
+        elif entry.startswith("# branch.head "):
+            branch = entry.split(" ", 2)[2].replace("(detached)", "")
+        elif kind == "?" and entry.endswith("/"):
+            nested.append(entry[2:])
+        elif kind == "?":
+            untracked += 1
+        elif kind in ("1", "2", "u"):
+            changed += 1
+            conflicts += kind == "u"
+            if kind == "2":
+                next(entries)  # the old name of a rename is an entry of its own
+    landed = ("--not", "--glob=refs/rgt/target")
+    return TreeFacts(
+        head=head,
+        branch=branch,
+        changed=changed,
+        untracked=untracked,
+        conflicts=conflicts,
+        operation=next((what for mark, what in _OPERATIONS.items() if (admin / mark).exists()), ""),
+        nested=tuple(nested),
+        live=len(await asyncio.to_thread(live_inside, worktree)),
+        ahead=await _count(worktree, head, *landed),
+        unkept=await _count(worktree, head, *landed, "--glob=refs/rgt/keep"),
+    )
+
+
+def live_inside(directory: Path) -> list[int]:
+    """PIDs of the processes whose working directory is `directory` or below it."""
+    inside = []
+    real = directory.resolve()
+    for process in psutil.process_iter(["cwd"]):
+        cwd = process.info["cwd"]
+        if cwd and Path(cwd).is_relative_to(real):
+            inside.append(process.pid)
+    return inside
+
+
+_OPERATIONS = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply/applying": "am",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "BISECT_LOG": "bisect",
+}
+"""Files of a git directory that show a half-done operation."""
+_MIDWAY = (
+    "MERGE_HEAD",
+    "MERGE_AUTOSTASH",
+    "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+    "rebase-merge/autostash",
+    "rebase-merge/orig-head",
+    "rebase-apply/autostash",
+    "rebase-apply/orig-head",
+)
+"""Files of a git directory that may be the only ones to name a commit."""
+
+
+@asynccontextmanager
+async def _spare_index(worktree: Path) -> AsyncIterator[dict[str, str]]:
+    """Environment in which git works on a copy of the index.
+
+    The copy keeps the time of the original, by which git knows the entries it cannot trust.
+    """
+    index = Path(await git(worktree, "rev-parse", "--path-format=absolute", "--git-path", "index"))
+    with tempfile.TemporaryDirectory(prefix="rgt-index-", dir=index.parent) as spare:
+        copy = Path(spare) / "index"
+        if index.exists():
+            shutil.copy2(index, copy)
+        yield {"GIT_INDEX_FILE": str(copy)}
+
+
+async def _add(worktree: Path, env: dict[str, str], how: str) -> None:
+    """Put what changed into the index of `env`, without other repositories inside."""
+    new = await git(worktree, "ls-files", "--others", "--exclude-standard", "-z", env=env)
+    skipped = [f":(top,exclude,literal){path.rstrip('/')}" for path in new.split("\0") if path.endswith("/")]
+    await git(worktree, "-c", "core.safecrlf=false", "add", how, "--", ":/", *skipped, env=env)
+
+
+async def _take_back(worktree: Path, env: dict[str, str], head: str, paths: Sequence[str] = ()) -> None:
+    """Make the index of `env` agree with the head again in `paths` and in what rgt generated."""
+    if not head:
+        await git(worktree, "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", *GENERATED, env=env)
+        return
+    named = "\0".join([*paths, *GENERATED]).encode()
+    reset = ("reset", "--quiet", "--pathspec-from-file=-", "--pathspec-file-nul", "HEAD")
+    await git(worktree, *reset, env={**env, "GIT_LITERAL_PATHSPECS": "1"}, stdin=named)
+
+
+async def _head(worktree: Path) -> str:
+    return (await try_git(worktree, "rev-parse", "--verify", "--quiet", "HEAD")).out.strip()
+
+
+async def _tree(worktree: Path, commit: str) -> str:
+    """Tree of a commit; of none, the empty tree."""
+    if commit:
+        return await git(worktree, "rev-parse", f"{commit}^{{tree}}")
+    return await git(worktree, "mktree", stdin=b"")
+
+
+async def _commit(worktree: Path, tree: str, parents: list[str], message: str) -> str:
+    named = [x for parent in dict.fromkeys(parents) if parent for x in ("-p", parent)]
+    return await git(worktree, "commit-tree", tree, *named, "-F", "-", stdin=message.encode())
+
+
+async def _deleted(worktree: Path, env: dict[str, str]) -> list[str]:
+    """Files of the head that the index lacks, apart from those whose place a directory or file has taken."""
+    out = await git(worktree, "diff-index", "--cached", "--no-renames", "--name-status", "-z", "HEAD", env=env)
+    parts = out.split("\0")
+    named = list(zip(parts[::2], parts[1::2], strict=False))
+    added = {path for kind, path in named if kind == "A"}
+    taken = added | {str(up) for path in added for up in Path(path).parents}
+    gone = [path for kind, path in named if kind == "D"]
+    return [p for p in gone if p not in taken and not any(str(up) in added for up in Path(p).parents)]
+
+
+async def _merged_heads(worktree: Path) -> list[str]:
+    path = Path(await git(worktree, "rev-parse", "--path-format=absolute", "--git-path", "MERGE_HEAD"))
+    return path.read_text().split() if path.exists() else []
+
+
+async def _midway_commits(worktree: Path) -> list[str]:
+    """Commits that only the files of a half-done operation may name."""
+    admin = Path(await git(worktree, "rev-parse", "--absolute-git-dir"))
+    found = [sha for name in _MIDWAY if (admin / name).is_file() for sha in (admin / name).read_text().split()]
+    return [sha for sha in dict.fromkeys(found) if len(sha) in (40, 64)]
+
+
+async def _count(worktree: Path, head: str, *limits: str) -> int:
+    return int(await git(worktree, "rev-list", "--count", head, *limits)) if head else 0
+
+
+async def _kept(rig: RigHome, item: str) -> list[tuple[str, str, str, str]]:
+    """Ref, commit, date and subject of everything kept of an item, newest first; of one second, snapshots first."""
+    out = await git(
+        rig.hub,
+        "for-each-ref",
+        "--format=%(refname)%00%(objectname)%00%(committerdate:iso-strict)%00%(committerdate:unix)%00%(contents:subject)",
+        f"refs/rgt/snap/{item}/",
+        f"refs/rgt/keep/{item}/",
+        f"refs/heads/polecat/*/{item}",
+    )
+    rows = [line.split("\0") for line in out.splitlines()]
+    rows.sort(key=lambda r: (int(r[3]), r[0].startswith("refs/rgt/snap/"), r[0]), reverse=True)
+    return [(ref, sha, date, subject) for ref, sha, date, _, subject in rows]

@@ -1,0 +1,299 @@
+"""Worktrees of agents: made or taken from the pool, parked, and given back; nothing unsaved is ever removed.
+
+A worktree is known by its lock reason in the hub: `rgt:<item>` while it belongs to an item, `rgt:pool` while it waits.
+Its place may change by a rename, since git finds it through two files, `<worktree>/.git` and `<admin>/gitdir`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rgt.host.git import git, try_git
+from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
+from rgt.host.saving import describe, live_inside, snapshot
+from rgt.model import refs
+from rgt.model.errors import RgtError
+from rgt.model.home import RigHome
+from rgt.model.safety import TreeFacts, safe_to_destroy
+
+POOL_CAP = 8
+"""Worktrees that wait in a pool; what is freed beyond is removed."""
+CHECKOUT = 900.0
+"""Seconds that writing a whole work tree may take."""
+
+
+async def prepare(rig: RigHome, name: str, item: str, branch: str, base: str) -> Path:
+    """The worktree `worktrees/<name>` of `item` with `branch` checked out, started at commit `base` when it is new.
+
+    Called again it finds what it made. A worktree of the same item is adopted as it is, with all that lies in it;
+    anything else in its place is moved to `parked/`. A branch that exists goes on where it ended. Raises `failed` when
+    git refuses.
+    """
+    where = rig.worktrees / name
+    async with hub_locked(rig):
+        admin = _admin_of(rig, where)
+        if admin and _owner(admin) == _reason(item) and _complete(admin):
+            _drop_stale_locks(admin, where)
+            return where
+        await _put_aside(rig, where, branch)
+        where.parent.mkdir(parents=True, exist_ok=True)
+        if not await _take_from_pool(rig, where, item, branch, base):
+            await _add(rig, where, item, branch, base)
+    return where
+
+
+async def park(rig: RigHome, name: str, item: str) -> None:
+    """Leave the worktree of an ended agent as it is: files, branch and all. Only locks of git's dead processes go."""
+    where = rig.worktrees / name
+    admin = _admin_of(rig, where)
+    if admin and _owner(admin) == _reason(item):
+        _drop_stale_locks(admin, where)
+
+
+async def blockers(rig: RigHome, name: str, item: str) -> list[str]:
+    """Why `recycle` would leave this worktree alone, decided as it decides; none means it would free it."""
+    where = rig.worktrees / name
+    admin = _admin_of(rig, where)
+    if not admin or _owner(admin) != _reason(item):
+        return [f"is not a worktree of {item}"]
+    return _unsavable(await describe(where))
+
+
+async def recycle(rig: RigHome, name: str, item: str) -> bool:
+    """Save what is in the worktree of a finished item, then give it back to the pool; was it freed?
+
+    Uncommitted work goes to a snapshot and the head is pinned first. False, and nothing touched, while `blockers` has
+    reasons. Raises `failed` when saving failed: then nothing was removed either.
+    """
+    where = rig.worktrees / name
+    async with hub_locked(rig):
+        admin = _admin_of(rig, where)
+        if not admin or _owner(admin) != _reason(item):
+            return False
+        facts = await describe(where)
+        if _unsavable(facts):
+            return False
+        _drop_stale_locks(admin, where)
+        if facts.dirty:
+            await snapshot(rig, where, item)
+        if facts.unkept:
+            await pin(rig, refs.keep(item, facts.head), facts.head)
+        if reasons := safe_to_destroy(replace(await describe(where), saved=True)):
+            raise RgtError("failed", f"worktree {where} {reasons[0]}", f"nothing was removed; see `rgt recover {item}`")
+        if len(_pooled(rig)) >= POOL_CAP or (admin / "info" / "sparse-checkout").exists():
+            await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
+        elif await _make_clean(rig, admin, where):
+            _set_owner(admin, _POOL)
+            _move(admin, where, rig.pool / secrets.token_hex(4))
+        else:
+            await _put_aside(rig, where)
+    return True
+
+
+async def fill_pool(rig: RigHome, target: str, n: int) -> None:
+    """Make worktrees at the target's head until `n` wait in the pool; other makers get their turn in between."""
+    rig.pool.mkdir(parents=True, exist_ok=True)
+    while True:
+        async with hub_locked(rig):
+            if len(_pooled(rig)) >= n:
+                return
+            where = rig.pool / secrets.token_hex(4)
+            await _git_add(rig, _POOL, "--detach", str(where), refs.target(target))
+        await asyncio.sleep(2 * LOCK_POLL)
+
+
+async def setup_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[str]:
+    """Copy the listed files and directories of the rig's own path, where they exist; returns what was copied.
+
+    A file that is newer in the worktree stays. Raises `invalid` for a path that leads outside.
+    """
+    return await asyncio.to_thread(_copy_files, rig_path, worktree, copy)
+
+
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+"""For our own checkouts: they write no guarded ref, and each hook costs as much as the rest."""
+_POOL = "rgt:pool"
+_HALF_DONE = ("MERGE_AUTOSTASH", "BISECT_LOG", "BISECT_START", "rebase-merge", "rebase-apply", "sequencer")
+"""Files of a half-done operation that a forced checkout leaves."""
+
+
+def _unsavable(facts: TreeFacts) -> list[str]:
+    """What speaks against destroying a tree even after a snapshot and a pin."""
+    return safe_to_destroy(replace(facts, saved=True, unkept=0))
+
+
+async def _take_from_pool(rig: RigHome, where: Path, item: str, branch: str, base: str) -> bool:
+    """Turn a waiting worktree into `where`; False when none would do."""
+    waiting = _pooled(rig, _reason(item)) or _pooled(rig)
+    if not waiting:
+        return False
+    admin = waiting[0]
+    place = _place(admin)
+    _set_owner(admin, _reason(item))
+    done = await try_git(place, *_NO_HOOKS, "checkout", "--no-track", "-b", branch, base, timeout=CHECKOUT)
+    if done.code and await _sha(rig, branch):
+        done = await try_git(place, *_NO_HOOKS, "checkout", branch, timeout=CHECKOUT)
+    if done.code or done.out.strip():  # what checkout prints are changed files: somebody worked in the pool
+        await _put_aside(rig, place, branch)
+        return False
+    _move(admin, place, where)
+    return True
+
+
+async def _add(rig: RigHome, where: Path, item: str, branch: str, base: str) -> None:
+    try:
+        await _git_add(rig, _reason(item), "--no-track", "-b", branch, str(where), base)
+    except RgtError:
+        if not await _sha(rig, branch):
+            raise
+        await _git_add(rig, _reason(item), str(where), branch)
+
+
+async def _git_add(rig: RigHome, reason: str, *rest: str) -> None:
+    add = ("worktree", "add", "--quiet", "--lock", "--reason", reason)
+    await git(rig.hub, *_NO_HOOKS, *add, *rest, timeout=CHECKOUT)
+
+
+async def _make_clean(rig: RigHome, admin: Path, where: Path) -> bool:
+    """Bring a worktree whose work is saved to the target's head; False when files are left that were ignored before.
+
+    The order matters: `clean` runs under the ignore rules by which the snapshot was made.
+    """
+    await git(where, "clean", "-fdq", timeout=CHECKOUT)
+    await git(where, "clean", "-fdxq", "--", *GENERATED)
+    for name in _HALF_DONE:
+        if (admin / name).exists():
+            (admin / name).rename(_aside(rig, f"{where.name}-{name}"))
+    target = (await git(rig.hub, "for-each-ref", "--count=1", "--format=%(refname)", "refs/rgt/target/")) or "HEAD"
+    await git(where, *_NO_HOOKS, "checkout", "--quiet", "--force", "--detach", target, timeout=CHECKOUT)
+    return not await git(where, "ls-files", "--others", "--exclude-standard", timeout=CHECKOUT)
+
+
+async def _put_aside(rig: RigHome, where: Path, branch: str = "") -> None:
+    """Make the path free: what lies there moves to `parked/`, registration and all; nothing there holds `branch`."""
+    there = os.path.lexists(where)
+    admins = [a for a in _admins(rig) if _same(_place(a), where)]
+    if not there and not admins:
+        return
+    aside = _aside(rig, where.name)
+    for admin in admins:
+        if branch and _read(admin / "HEAD") == f"ref: refs/heads/{branch}" and (sha := await _sha(rig, branch)):
+            await git(rig.hub, f"--git-dir={admin}", "update-ref", "--no-deref", "HEAD", sha)
+    if there:
+        where.rename(aside)
+    for admin in admins:
+        (admin / "gitdir").write_text(f"{aside / '.git'}\n")
+
+
+def _aside(rig: RigHome, name: str) -> Path:
+    """A new path in `parked/`."""
+    rig.parked.mkdir(parents=True, exist_ok=True)
+    return rig.parked / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+
+
+async def _sha(rig: RigHome, branch: str) -> str:
+    return (await try_git(rig.hub, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")).out.strip()
+
+
+def _admins(rig: RigHome) -> Iterator[Path]:
+    """Directories in which the hub keeps what it knows of each worktree."""
+    registered = rig.hub / "worktrees"
+    return iter(sorted(registered.iterdir())) if registered.is_dir() else iter(())
+
+
+def _admin_of(rig: RigHome, where: Path) -> Path | None:
+    """The hub's directory of the worktree at `where`, None when it is not one of this hub; mends a half-done rename."""
+    text = _read(where / ".git")
+    admin = Path(text.removeprefix("gitdir: "))
+    if not text.startswith("gitdir: ") or admin.parent.resolve() != (rig.hub / "worktrees").resolve():
+        return None
+    if not _same(_place(admin), where):
+        if not admin.is_dir() or (_place(admin) / ".git").exists():
+            return None  # pruned, or a copy of a worktree that is elsewhere
+        (admin / "gitdir").write_text(f"{where / '.git'}\n")
+    return admin
+
+
+def _pooled(rig: RigHome, owner: str = _POOL) -> list[Path]:
+    """The hub's directories of the worktrees in the pool that are whole and have this owner."""
+    places = sorted(rig.pool.iterdir()) if rig.pool.is_dir() else []
+    admins = [a for place in places if (a := _admin_of(rig, place))]
+    return [a for a in admins if _owner(a) == owner and _complete(a)]
+
+
+def _place(admin: Path) -> Path:
+    return Path(_read(admin / "gitdir")).parent
+
+
+def _same(a: Path, b: Path) -> bool:
+    """git writes real paths, also where the home is reached through a symlink."""
+    return a.name == b.name and (a == b or a.resolve() == b.resolve())
+
+
+def _owner(admin: Path) -> str:
+    return _read(admin / "locked")
+
+
+def _set_owner(admin: Path, owner: str) -> None:
+    (admin / "locked").write_text(f"{owner}\n")
+
+
+def _reason(item: str) -> str:
+    return f"rgt:{item}"
+
+
+def _complete(admin: Path) -> bool:
+    """Was its first checkout finished? git writes the index last."""
+    return (admin / "index").exists()
+
+
+def _move(admin: Path, old: Path, new: Path) -> None:
+    new.parent.mkdir(parents=True, exist_ok=True)
+    old.rename(new)
+    (admin / "gitdir").write_text(f"{new / '.git'}\n")
+
+
+def _drop_stale_locks(admin: Path, where: Path) -> None:
+    """Remove the locks of killed git processes, by which all later ones would fail; not while anybody is inside."""
+    locks = [lock for lock in (admin / "index.lock", admin / "HEAD.lock") if lock.exists()]
+    if locks and not live_inside(where):
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _copy_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[str]:
+    inside = worktree.resolve()
+    done = []
+    for name in copy:
+        source, to = rig_path / name, worktree / name
+        outside = Path(name).is_absolute() or ".." in Path(name).parts or not to.resolve().is_relative_to(inside)
+        if outside or name.startswith(".git/") or name == ".git":
+            raise RgtError("invalid", f"[setup] copy: {name!r} leads outside the worktree", "name files of the rig")
+        if source.is_dir():
+            shutil.copytree(source, to, dirs_exist_ok=True, copy_function=_copy_newer)
+        elif source.is_file():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            _copy_newer(str(source), str(to))
+        else:
+            continue
+        done.append(name)
+    return done
+
+
+def _copy_newer(source: str, to: str) -> None:
+    if not Path(to).exists() or Path(to).stat().st_mtime < Path(source).stat().st_mtime:
+        shutil.copy2(source, to)

@@ -1,0 +1,331 @@
+"""Agents: polecats and crew, what is wrong with one, and what the witness makes of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from rgt.model import messages as m
+from rgt.model.entity import Entity
+from rgt.model.errors import RgtError
+from rgt.model.rows import Row
+from rgt.model.times import epoch
+
+Phase = Literal["starting", "working", "finishing", "asleep", "parking", "parked"]
+Diagnosis = Literal["fine", "session_gone", "agent_exited", "orphan", "finished", "unknown"]
+"""`session_gone`: tmux has no such session. `agent_exited`: the session is there, its process ended.
+`orphan`: the agent lives but its item is closed or merged. `finished`: gone, and its item is done.
+`unknown`: the item or the session cannot be read; nothing may be destroyed."""
+
+
+def diagnose(session: bool | None, process: bool | None, item_state: str | None) -> Diagnosis:
+    """What is the matter with an agent, from whether its tmux session and its process live and its item's state.
+
+    None means: could not be read."""
+    if session is None or process is None or item_state is None:
+        return "unknown"
+    over = item_state in ("submitted", "merging", "merged", "closed", "failed")
+    if session and process:
+        return "orphan" if item_state in ("merged", "closed", "failed") else "fine"
+    if over:
+        return "finished"
+    return "agent_exited" if session else "session_gone"
+
+
+class Polecat(Entity):
+    """State of a polecat's workflow: one attempt at one item."""
+
+    start: m.PolecatStart
+    phase: Phase = "starting"
+    activity: str = ""
+    """What its hooks last said: busy, idle, waiting."""
+    nonce: str = ""
+    generation: int = 1
+    pid: int = 0
+    worktree: str = ""
+    branch: str = ""
+    done: bool = False
+    stopped: bool = False
+    asleep: bool = False
+    restart: bool = False
+    dead: bool = False
+    resume: bool = False
+    diagnosis: Diagnosis = "fine"
+    status: str = ""
+    """How its last process ended."""
+    outcome: str = ""
+
+    @property
+    def address(self) -> str:
+        """`<rig>/<name>`."""
+        return f"{self.start.rig}/{self.start.name}"
+
+    @property
+    def workflow(self) -> str:
+        """Workflow id."""
+        return f"polecat/{self.address}"
+
+    def row(self) -> Row:
+        return Row(
+            kind="polecat",
+            id=self.address,
+            rev=self.rev,
+            state=self.activity if self.phase == "working" and self.activity in ("idle", "waiting") else self.phase,
+            title=self.start.title,
+            rig=self.start.rig,
+            agent=self.address,
+            item=self.start.item,
+            attempt=self.start.attempt,
+            created=epoch(self.created_at),
+            updated=epoch(self.updated_at),
+            pid=self.pid,
+            gone=self.phase == "parked",
+        )
+
+    def to(self, phase: Phase) -> None:
+        """Enter a phase and tell the witness."""
+        self.phase = phase
+        now = m.AgentNow(agent=self.address, item=self.start.item, state=phase, diagnosis=self.diagnosis)
+        self.tell(f"witness/{self.start.rig}", "agent_now", now)
+        self.changed()
+
+    def finished(self, c: m.Finished) -> None:
+        """The work item has accepted `done`."""
+        if c.item == self.start.item and c.attempt == self.start.attempt:
+            self.done = True
+
+    def stop(self, c: m.Finished) -> None:
+        """The item was taken back, closed or merged."""
+        if c.item == self.start.item:
+            self.stopped = True
+
+    def kill(self, c: m.Empty) -> None:
+        """A person ends the process; the work is kept and the attempt counts as lost."""
+        if self.phase not in ("starting", "working"):
+            raise RgtError("refused", f"{self.address} is {self.phase}", "see `rgt agents list`")
+        self.stopped = True
+        self.outcome = "killed"
+
+    def again(self, c: m.Empty) -> None:
+        """A person wants a fresh process on the same worktree."""
+        if self.phase != "working":
+            raise RgtError("refused", f"{self.address} is {self.phase}", "see `rgt agents list`")
+        self.restart = True
+
+    def down(self, c: m.Empty) -> None:
+        """The town goes to sleep."""
+        self.asleep = True
+
+    def up(self, c: m.Empty) -> None:
+        """The town wakes."""
+        self.asleep = False
+
+    def session_event(self, c: m.SessionEvent) -> None:
+        """The watcher saw its session; other processes' news are not its own."""
+        if c.nonce != self.nonce or c.generation != self.generation:
+            return
+        if c.kind == "alive":
+            return
+        self.dead = True
+        self.diagnosis = diagnose(c.kind == "dead", False, "in_progress")
+        self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}" if c.status is not None else c.kind
+
+    def agent_event(self, c: m.AgentEvent) -> None:
+        """Its hooks say what it does."""
+        if c.generation and c.generation != self.generation:
+            return
+        now = {"session_start": "", "busy": "", "idle": "idle", "waiting": "waiting", "stop": "idle"}.get(c.kind, "")
+        if now != self.activity:
+            self.activity = now
+            self.changed()
+
+
+class Crew(Entity):
+    """State of a crew member's workflow: a persistent workspace with a session and a hook."""
+
+    rig: str
+    name: str
+    host: str
+    target: str = "main"
+    source: str = ""
+    state: Literal["founding", "stopped", "starting", "running", "asleep", "ended"] = "founding"
+    wanted: bool = False
+    """Whether its session should run."""
+    asleep: bool = False
+    removed: bool = False
+    nonce: str = ""
+    generation: int = 0
+    pid: int = 0
+    dead: bool = False
+    deaths: int = 0
+    restart: bool = False
+    worktree: str = ""
+    branch: str = ""
+    runtime: str = ""
+    item: str = ""
+    attempt: int = 0
+    title: str = ""
+    status: str = ""
+    error: str = ""
+
+    @property
+    def address(self) -> str:
+        """`<rig>/<name>`."""
+        return f"{self.rig}/{self.name}"
+
+    @property
+    def workflow(self) -> str:
+        """Workflow id."""
+        return f"agent/{self.address}"
+
+    def row(self) -> Row:
+        return Row(
+            kind="crew",
+            id=self.address,
+            rev=self.rev,
+            state=self.state,
+            title=self.title,
+            rig=self.rig,
+            agent=self.address,
+            item=self.item,
+            attempt=self.attempt,
+            created=epoch(self.created_at),
+            updated=epoch(self.updated_at),
+            pid=self.pid,
+            alert=self.error,
+            gone=self.state == "ended",
+        )
+
+    def begin(self, c: m.Empty) -> None:
+        """Start its session."""
+        self.wanted, self.deaths, self.error = True, 0, ""
+        self.changed()
+
+    def stop(self, c: m.Empty) -> None:
+        """End its session; the workspace stays."""
+        self.wanted = False
+        self.changed()
+
+    def again(self, c: m.Empty) -> None:
+        """A fresh process in the same workspace."""
+        self.wanted, self.restart = True, True
+
+    def remove(self, c: m.Empty) -> None:
+        """End it and give its workspace back; refused while an item is on its hook."""
+        if self.item:
+            raise RgtError("refused", f"{self.address} works on {self.item}", f"`rgt unsling {self.item}` first")
+        self.wanted, self.removed = False, True
+
+    def down(self, c: m.Empty) -> None:
+        """The town goes to sleep."""
+        self.asleep = True
+
+    def up(self, c: m.Empty) -> None:
+        """The town wakes."""
+        self.asleep = False
+
+    def assigned(self, c: m.Assigned) -> None:
+        """An item is put on its hook; one at a time."""
+        if self.item and self.item != c.item:
+            busy = m.Lost(attempt=c.attempt, reason=f"{self.address} works on {self.item}", death=False)
+            self.tell(f"work/{c.item}", "lost", busy)
+            return
+        self.item, self.attempt, self.title = c.item, c.attempt, c.title
+        taken = m.Taken(agent=self.workflow, address=self.address, branch=self.branch, attempt=c.attempt)
+        self.tell(f"work/{c.item}", "taken", taken)
+        if self.state == "running":
+            self.report_working()
+        else:
+            self.wanted = True
+        self.changed()
+
+    def report_working(self) -> None:
+        """Tell the item that its agent's process runs."""
+        if self.item:
+            working = m.Working(attempt=self.attempt, generation=self.generation, pid=self.pid)
+            self.tell(f"work/{self.item}", "working", working)
+
+    def withdrawn(self, c: m.Withdrawn) -> None:
+        """Its item was taken back, closed or merged."""
+        self._clear(c.item)
+
+    def finished(self, c: m.Finished) -> None:
+        """Its `done` was accepted: the hook is free."""
+        self._clear(c.item)
+
+    def _clear(self, item: str) -> None:
+        if self.item == item:
+            self.item, self.attempt, self.title = "", 0, ""
+            self.changed()
+
+    def session_event(self, c: m.SessionEvent) -> None:
+        """The watcher saw its session."""
+        if c.nonce == self.nonce and c.generation == self.generation and c.kind != "alive":
+            self.dead = True
+            self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}"
+
+
+class Seen(BaseModel):
+    """What the witness last heard of an agent."""
+
+    item: str
+    state: str
+    diagnosis: str = ""
+    since: str = ""
+
+
+class Witness(Entity):
+    """State of a witness: what it knows of the polecats of its rig."""
+
+    rig: str
+    agents: dict[str, Seen] = Field(default_factory=dict)
+    asleep: bool = False
+    ended: bool = False
+    verdicts: list[str] = Field(default_factory=list)
+    """What it found wrong, newest last."""
+
+    @property
+    def workflow(self) -> str:
+        """Workflow id."""
+        return f"witness/{self.rig}"
+
+    def row(self) -> Row:
+        return Row(
+            kind="witness",
+            id=f"{self.rig}/witness",
+            rev=self.rev,
+            state="down" if self.asleep else "watching" if self.agents else "idle",
+            rig=self.rig,
+            attempt=len(self.agents),
+            created=epoch(self.created_at),
+            updated=epoch(self.updated_at),
+            gone=self.ended,
+        )
+
+    def agent_now(self, c: m.AgentNow) -> None:
+        """A polecat says how it is."""
+        before = len(self.agents)
+        if c.state == "parked":
+            self.agents.pop(c.agent, None)
+        else:
+            self.agents[c.agent] = Seen(item=c.item, state=c.state, diagnosis=c.diagnosis, since=c.since)
+        if c.diagnosis not in ("", "fine", "finished"):
+            self.verdicts = [*self.verdicts[-49:], f"{c.agent} on {c.item}: {c.diagnosis}"]
+        if bool(before) != bool(self.agents):
+            self.changed()
+
+    def down(self, c: m.Empty) -> None:
+        """The town goes to sleep."""
+        self.asleep = True
+        self.changed()
+
+    def up(self, c: m.Empty) -> None:
+        """The town wakes."""
+        self.asleep = False
+        self.changed()
+
+    def end(self, c: m.Empty) -> None:
+        """The rig leaves the town."""
+        self.ended = True
+        self.changed()

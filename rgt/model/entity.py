@@ -1,0 +1,69 @@
+"""What all entities of the town have in common: a revision, an outbox, answers already given, messages already seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from rgt.model.messages import Message, Tell
+from rgt.model.rows import Row
+
+ANSWERS = 200
+"""How many answers of commands are kept, so that a retry gets the same one."""
+SENDERS = 300
+"""Of how many senders the last message number is kept."""
+
+
+class Entity(BaseModel):
+    """State of one workflow, whole: it is what continue-as-new carries."""
+
+    rev: int = 0
+    """Counts changes that others may see; the town drops rows that are not newer."""
+    created_at: str = ""
+    updated_at: str = ""
+    seq: int = 0
+    outbox: list[Tell] = Field(default_factory=list)
+    answers: dict[str, Any] = Field(default_factory=dict)
+    heard: dict[str, int] = Field(default_factory=dict)
+    faults: list[str] = Field(default_factory=list)
+    """Messages that could not be handled, newest last: bugs, shown by `rgt doctor`."""
+
+    def tell(self, to: str, signal: str, message: BaseModel) -> None:
+        """Put a message into the outbox; messages leave in this order."""
+        self.seq += 1
+        payload = message.model_dump(mode="json", exclude_defaults=True)
+        payload["seq"] = self.seq
+        self.outbox.append(Tell(to=to, signal=signal, payload=payload))
+
+    def changed(self) -> None:
+        """Something others may see has changed."""
+        self.rev += 1
+
+    def row(self) -> Row | None:
+        """The row that lists and editors show, or None for an entity that has none."""
+        return None
+
+    def answered(self, op_id: str, result: Any) -> None:
+        """Remember what a command was answered."""
+        if not op_id:
+            return
+        self.answers[op_id] = result
+        while len(self.answers) > ANSWERS:
+            del self.answers[next(iter(self.answers))]
+
+    def is_news(self, message: Message) -> bool:
+        """False for a message between workflows that was heard before."""
+        if not message.sender:
+            return True
+        if self.heard.get(message.sender, 0) >= message.seq:
+            return False
+        self.heard.pop(message.sender, None)
+        self.heard[message.sender] = message.seq
+        while len(self.heard) > SENDERS:
+            del self.heard[next(iter(self.heard))]
+        return True
+
+    def fault(self, text: str) -> None:
+        """Note a message that could not be handled."""
+        self.faults = [*self.faults[-9:], text[:300]]

@@ -1,0 +1,338 @@
+"""Every message between a client, a workflow and another workflow: one model each.
+
+New fields get defaults, so that recorded histories replay."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from rgt.model.queue import Entry, GateSpec, Priority, Verdict
+
+
+class Message(BaseModel):
+    """Base of all messages. A command carries `op_id`, a message between workflows `sender` and `seq`."""
+
+    op_id: str = ""
+    sender: str = ""
+    seq: int = 0
+
+
+class Tell(BaseModel):
+    """A message in an outbox: `signal` of workflow `to` with the JSON of one message."""
+
+    to: str
+    signal: str
+    payload: dict[str, Any] = Field(default_factory=dict)
+
+
+class Empty(Message):
+    """A command or message without content."""
+
+
+# --- client → work item
+
+
+class Queue(Message):
+    """Sling: `target` is a rig or the address of an agent; `unmet` are needs that are not merged yet."""
+
+    target: str
+    to_agent: str = ""
+    """Workflow id of the agent when the target is one."""
+    rig: str = ""
+    unmet: list[str] = Field(default_factory=list)
+    runtime: str = ""
+
+
+class Done(Message):
+    """An agent or a person says that the work is finished at `head`."""
+
+    branch: str
+    head: str
+    summary: str = ""
+    rig: str = ""
+    agent: str = ""
+    """Workflow id of the agent that says so; empty for a person."""
+    generation: int = 0
+    proof: str = ""
+    """HMAC of item, branch and head with the agent's token, when no worker could check the token."""
+
+
+class Escalate(Message):
+    """Somebody needs a person."""
+
+    message: str
+    by: str = ""
+
+
+class Close(Message):
+    """Close the item; its work is kept."""
+
+    reason: str = ""
+
+
+class Edit(Message):
+    """Change what the item says; absent fields stay."""
+
+    title: str | None = None
+    description: str | None = None
+    priority: Priority | None = None
+    accept: str | None = None
+
+
+# --- work item → others
+
+
+class Wanted(Message):
+    """The item wants a polecat."""
+
+    item: str
+    attempt: int
+    title: str = ""
+    priority: Priority = "p2"
+    rejected: bool = False
+    """The queue sent the last attempt back: same worktree, the failure is the first message."""
+    runtime: str = ""
+    since: str = ""
+
+
+class Withdrawn(Message):
+    """The item needs nothing more from the receiver; `released`: its worktree and name may be used again."""
+
+    item: str
+    head: str = ""
+    released: bool = False
+
+
+class Assigned(Message):
+    """A crew member gets an item."""
+
+    item: str
+    attempt: int
+    title: str = ""
+
+
+class Submitted(Message):
+    """An entry for the merge queue."""
+
+    entry: Entry
+
+
+class Finished(Message):
+    """The attempt is over as the agent wished; its session may end."""
+
+    item: str
+    attempt: int
+
+
+class Outcome(Message):
+    """Tells an item that waits for this one what became of it; `state` is merged, closed or failed."""
+
+    item: str
+    state: str
+
+
+class Blocks(Message):
+    """`item` waits for the receiver."""
+
+    item: str
+
+
+# --- agents → work item
+
+
+class Taken(Message):
+    """An agent has the item."""
+
+    agent: str
+    address: str
+    branch: str
+    attempt: int
+    generation: int = 1
+
+
+class Working(Message):
+    """The agent's process runs."""
+
+    attempt: int
+    generation: int = 1
+    pid: int = 0
+
+
+class Lost(Message):
+    """The attempt ended without `rgt done`. `head` is what the branch holds; `landed`: the target holds it already."""
+
+    attempt: int
+    generation: int = 1
+    reason: str = ""
+    notes: str = ""
+    head: str = ""
+    branch: str = ""
+    landed: bool = False
+    death: bool = True
+
+
+# --- refinery → work item
+
+
+class Merging(Message):
+    """The entry is being tested."""
+
+    head: str
+
+
+class Merged(Message):
+    """The target holds the work, read back."""
+
+    head: str
+    sha: str
+
+
+class Rejected(Message):
+    """The entry came back to its author."""
+
+    head: str
+    verdict: Verdict
+    max_attempts: int = 3
+
+
+class Parked(Message):
+    """The entry waits for a person; `lost`: its commit is gone."""
+
+    head: str
+    reason: str
+    lost: bool = False
+
+
+# --- rig, polecat, refinery, host
+
+
+class PolecatStart(BaseModel):
+    """Everything a polecat needs to know when it starts."""
+
+    rig: str
+    name: str
+    item: str
+    attempt: int
+    host: str
+    title: str = ""
+    target: str = "main"
+    branch: str = ""
+    rejected: bool = False
+    runtime: str = ""
+    source: str = ""
+    setup_copy: list[str] = Field(default_factory=list)
+    setup_run: str = ""
+
+
+class Ended(Message):
+    """A polecat's attempt is over and its worktree parked."""
+
+    name: str
+    item: str
+    attempt: int
+    outcome: str
+
+
+class AgentNow(Message):
+    """What the witness needs to know of one agent."""
+
+    agent: str
+    item: str
+    state: str
+    diagnosis: str = ""
+    since: str = ""
+
+
+class RoomWanted(Message):
+    """A rig wants `total` agent places in all. Totals, not increments: repeating it changes nothing."""
+
+    rig: str
+    total: int
+
+
+class Room(Message):
+    """The host lends the rig `total` places."""
+
+    total: int
+
+
+class SlotWanted(Message):
+    """A refinery wants `total` gate slots in all."""
+
+    rig: str
+    total: int
+
+
+class Slot(Message):
+    """The host lends the refinery `total` gate slots."""
+
+    total: int
+
+
+class SessionEvent(Message):
+    """The host watcher saw a session: `dead` (its process ended), `gone` (the session vanished), `alive` (adopted)."""
+
+    kind: Literal["dead", "gone", "alive"]
+    nonce: str
+    generation: int
+    pid: int = 0
+    status: int | None = None
+    signal: int | None = None
+
+
+class AgentEvent(Message):
+    """The agent's own hooks say what it does."""
+
+    kind: Literal["session_start", "busy", "idle", "waiting", "stop", "session_end"]
+    generation: int = 0
+
+
+class RigChanged(Message):
+    """rig.toml changed."""
+
+    config: dict[str, Any]
+
+
+class RefineryStart(BaseModel):
+    """What a refinery is told at birth and when the rig's configuration changes."""
+
+    rig: str
+    host: str
+    target: str = "main"
+    strategy: Literal["squash", "rebase", "merge"] = "squash"
+    landing: Literal["local", "push", "pr"] = "local"
+    source: str = ""
+    max_attempts: int = 3
+    gates: list[GateSpec] = Field(default_factory=list)
+    no_gates: bool = False
+
+
+class RefineryConfig(Message):
+    """New configuration for a refinery."""
+
+    config: RefineryStart
+
+
+class Alert(Message):
+    """A fault that a person should know of; one alert per key. Empty text: it is over."""
+
+    key: str
+    text: str = ""
+    command: str = ""
+
+
+class RigName(Message):
+    """Names one rig."""
+
+    rig: str
+    host: str = ""
+
+
+class HostName(Message):
+    """Names one host."""
+
+    host: str
+    agents: int = 30
+    slots: int = 2

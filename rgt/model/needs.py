@@ -1,0 +1,34 @@
+"""What waits for a person, from the rows, each with the command that answers it."""
+
+from __future__ import annotations
+
+from rgt.model.operations import Need
+from rgt.model.rows import Row
+
+
+def needs(rows: list[Row]) -> list[Need]:
+    """One entry per row that has an alert, oldest first."""
+    found = [Need(id=r.id, kind=_kind(r), what=r.alert, since=r.updated, command=_command(r)) for r in rows if r.alert]
+    return sorted(found, key=lambda n: (n.since, n.id))
+
+
+def _kind(row: Row) -> str:
+    if row.kind == "work":
+        return "escalation" if row.alert.startswith("asks: ") else "blocked" if row.state == "blocked" else "parked"
+    return row.kind
+
+
+def _command(row: Row) -> str:
+    if row.kind == "work":
+        if row.alert.startswith("asks: "):
+            return f"rgt escalate {row.id} --ack ANSWER"
+        if row.state == "submitted":
+            return f"rgt mq retry {row.id}"
+        return f"rgt work reopen {row.id}"
+    if row.kind == "refinery":
+        return f"rgt mq resume {row.rig}" if row.state == "paused" else f"rgt rig status {row.rig}"
+    if row.kind == "rig":
+        return f"rgt rig status {row.id}"
+    if row.kind == "crew":
+        return f"rgt crew start {row.id}"
+    return "rgt doctor"

@@ -1,0 +1,80 @@
+"""Rows: what lists, the feed and editors show of every entity; and the town's index of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+Kind = Literal["work", "polecat", "crew", "rig", "entry", "refinery", "witness", "mayor", "host", "boot"]
+TITLE = 40
+"""Titles are cut to this many characters in rows; `show` has the whole."""
+ALERT = 60
+
+
+class Row(BaseModel):
+    """One entity as the town lists it. Empty fields mean that the kind has no such thing.
+
+    `alert` says why a person is needed; `rgt needs` lists the rows that have one."""
+
+    kind: Kind
+    id: str
+    rev: int = 0
+    state: str = ""
+    title: str = ""
+    rig: str = ""
+    agent: str = ""
+    item: str = ""
+    priority: str = ""
+    attempt: int = 0
+    created: int = 0
+    """Seconds since the epoch."""
+    updated: int = 0
+    pid: int = 0
+    needs: list[str] = Field(default_factory=list)
+    alert: str = ""
+    gone: bool = False
+    """The entity has ended and its row leaves the index."""
+
+    def pack(self) -> list[Any]:
+        """The positional form that travels and is stored: at most 150 bytes in the ordinary case."""
+        values = [getattr(self, name) for name in FIELDS]
+        values[FIELDS.index("title")] = cut(self.title, TITLE)
+        values[FIELDS.index("alert")] = cut(self.alert, ALERT)
+        while values and not values[-1]:
+            values.pop()
+        return [v or 0 for v in values]
+
+    @classmethod
+    def unpack(cls, values: list[Any]) -> Row:
+        """The inverse of `pack`; fields that an older version did not write are empty."""
+        pairs = zip(FIELDS, values, strict=False)
+        return cls.model_validate({k: v for k, v in pairs if v != 0 or k in NUMBERS})
+
+
+FIELDS = tuple(Row.model_fields)
+NUMBERS = ("rev", "attempt", "created", "updated", "pid")
+
+
+def cut(text: str, width: int) -> str:
+    """`text` on one line, at most `width` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def key(packed: list[Any]) -> str:
+    """Key of a packed row in an index: kind and id."""
+    return f"{packed[0]}:{packed[1]}"
+
+
+def fold(index: dict[str, list[Any]], packed: list[Any]) -> bool:
+    """Put a packed row into an index; False when the index holds a row as new. The one reducer of town and readers."""
+    k = key(packed)
+    old = index.get(k)
+    if old is not None and old[2] >= packed[2]:
+        return False
+    if len(packed) == len(FIELDS) and packed[-1]:
+        index.pop(k, None)
+    else:
+        index[k] = packed
+    return True

@@ -1,0 +1,433 @@
+"""The work item: its states and what moves it from one to the next (`flows.md`, table of states)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from rgt.model import messages as m
+from rgt.model.entity import Entity
+from rgt.model.errors import RgtError
+from rgt.model.prompts import ItemFacts
+from rgt.model.queue import Entry, Priority, Verdict
+from rgt.model.rows import Row, cut
+from rgt.model.times import epoch
+
+State = Literal[
+    "open", "blocked", "queued", "assigned", "in_progress", "submitted", "merging", "merged", "closed", "failed"
+]
+WORKING: tuple[State, ...] = ("assigned", "in_progress")
+MAX_DEATHS = 3
+NOTES = 12
+NOTE_CHARS = 2000
+
+
+class Escalation(BaseModel):
+    """A question to a person."""
+
+    message: str
+    by: str = ""
+    at: str = ""
+
+
+class NewWork(BaseModel):
+    """What a person says when creating an item."""
+
+    id: str
+    title: str
+    description: str = ""
+    accept: str = ""
+    priority: Priority = "p2"
+    labels: list[str] = Field(default_factory=list)
+    rig: str = ""
+    needs: list[str] = Field(default_factory=list)
+    review_only: bool = False
+    no_merge: bool = False
+    created_by: str = ""
+    op: str = ""
+    """The command that created it: a retry of that command finds it."""
+
+
+class Work(Entity, NewWork):
+    """One work item, whole. Every method is one message; it changes the state and fills the outbox, or refuses."""
+
+    state: State = "open"
+    target: str = ""
+    to_agent: str = ""
+    runtime: str = ""
+    attempt: int = 0
+    generation: int = 0
+    deaths: int = 0
+    rejections: int = 0
+    agent: str = ""
+    """Workflow id of the agent that has or last had it."""
+    address: str = ""
+    branch: str = ""
+    head: str = ""
+    summary: str = ""
+    sha: str = ""
+    """The commit in the target, once merged."""
+    pid: int = 0
+    unmet: list[str] = Field(default_factory=list)
+    blocks: list[str] = Field(default_factory=list)
+    reason: str = ""
+    """Why it is blocked or parked."""
+    notes: list[str] = Field(default_factory=list)
+    """What earlier attempts left for the next one."""
+    verdict: Verdict | None = None
+    escalation: Escalation | None = None
+    closed_at: str = ""
+
+    @property
+    def workflow(self) -> str:
+        """Workflow id."""
+        return f"work/{self.id}"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can happen to it."""
+        return self.state == "merged"
+
+    def row(self) -> Row:
+        alert = ""
+        if self.escalation is not None:
+            alert = f"asks: {self.escalation.message}"
+        elif self.state == "failed" or (self.state == "blocked" and not self.unmet):
+            alert = self.reason or self.state
+        elif self.state == "submitted" and self.reason:
+            alert = self.reason
+        return Row(
+            kind="work",
+            id=self.id,
+            rev=self.rev,
+            state=self.state,
+            title=self.title,
+            rig=self.rig,
+            agent=self.address,
+            priority=self.priority,
+            attempt=self.attempt,
+            created=epoch(self.created_at),
+            updated=epoch(self.updated_at),
+            pid=self.pid,
+            needs=self.unmet,
+            alert=alert,
+        )
+
+    def _to(self, state: State, reason: str = "") -> None:
+        self.state, self.reason = state, reason
+        self.changed()
+
+    def _refuse(self, what: str, hint: str) -> RgtError:
+        return RgtError("refused", f"{self.id} is {self.state}: {what}", hint, {"state": self.state})
+
+    # --- commands
+
+    def start(self) -> None:
+        """The item has just been created."""
+        self.unmet = list(self.needs)
+        for need in self.needs:
+            self.tell(f"work/{need}", "blocking", m.Blocks(item=self.id))
+        self.changed()
+
+    def queue(self, c: m.Queue) -> None:
+        """Sling it to a rig or an agent."""
+        if self.state == "queued" and self.target == c.target:
+            return
+        if self.state == "blocked" and self.target and self.unmet:
+            raise self._refuse(f"it waits for {', '.join(self.unmet)}", "it starts by itself when they are merged")
+        if self.state not in ("open", "blocked"):
+            raise self._refuse("only an open item can be slung", f"`rgt unsling {self.id}` takes it back first")
+        self.target, self.to_agent, self.rig, self.runtime = c.target, c.to_agent, c.rig or self.rig, c.runtime
+        self.unmet = c.unmet
+        self.deaths = self.rejections = 0
+        if self.unmet:
+            for need in self.unmet:
+                self.tell(f"work/{need}", "blocking", m.Blocks(item=self.id))
+            self._to("blocked", f"waits for {', '.join(self.unmet)}")
+        else:
+            self._dispatch()
+
+    def _dispatch(self, rejected: bool = False) -> None:
+        self.attempt += 1
+        self.generation = 0
+        self._to("queued")
+        if self.to_agent:
+            self.tell(self.to_agent, "assigned", m.Assigned(item=self.id, attempt=self.attempt, title=self.title))
+            return
+        wanted = m.Wanted(
+            item=self.id,
+            attempt=self.attempt,
+            title=cut(self.title, 80),
+            priority=self.priority,
+            rejected=rejected,
+            runtime=self.runtime,
+            since=self.updated_at,
+        )
+        self.tell(f"rig/{self.rig}", "wanted", wanted)
+
+    def unsling(self, c: m.Empty) -> None:
+        """Take it back; the work is saved and kept."""
+        if self.state == "open" and not self.target:
+            raise self._refuse("it is on nobody's hook", f"`rgt sling {self.id} --target RIG` puts it on one")
+        if self.state not in ("queued", "blocked", *WORKING):
+            raise self._refuse("it cannot be taken back now", f"`rgt work show {self.id}`")
+        self._withdraw()
+        self.target = self.to_agent = ""
+        self._to("open")
+
+    def _withdraw(self, released: bool = False) -> None:
+        """Tell everyone who has something to do with the item that they need not go on."""
+        if self.rig and not self.to_agent:
+            self.tell(f"rig/{self.rig}", "withdrawn", m.Withdrawn(item=self.id, released=released))
+        if self.to_agent:
+            self.tell(self.to_agent, "withdrawn", m.Withdrawn(item=self.id, released=released))
+
+    def done(self, c: m.Done) -> None:
+        """The author says that it is finished."""
+        if self.head == c.head and self.state in ("submitted", "merging", "merged"):
+            return
+        if c.agent and c.agent != self.agent:
+            raise RgtError(
+                "denied", f"{self.id} is {self.address or 'nobody'}'s, not yours", "finish the item on your hook"
+            )
+        if self.state in ("merged", "closed", "failed", "merging"):
+            hint = f"`rgt work reopen {self.id}`" if self.state != "merging" else "wait for the verdict"
+            raise self._refuse("it cannot be finished now", hint)
+        if c.agent and self.branch and c.branch != self.branch:
+            raise RgtError(
+                "refused", f"{self.id} is worked on in {self.branch}, not in {c.branch}", f"commit on {self.branch}"
+            )
+        if c.agent and self.state not in WORKING:
+            raise self._refuse("it is not on your hook any more", "stop here; your commits are kept")
+        rig = c.rig or self.rig
+        if not self.no_merge and not self.review_only and not rig:
+            raise RgtError("usage", f"{self.id} belongs to no rig", "say which with --rig")
+        self.rig, self.branch, self.summary = rig, c.branch, c.summary
+        if self.escalation and c.agent:
+            self.escalation = None
+        self._finish_agent()
+        if self.review_only or self.no_merge:
+            self.head = c.head
+            self._close("done")
+            return
+        if self.head and self.state == "submitted":
+            self.tell(f"refinery/{self.rig}", "withdrawn", m.Withdrawn(item=self.id, head=self.head))
+        self.head = c.head
+        self._submit()
+
+    def _submit(self) -> None:
+        entry = Entry(
+            item=self.id,
+            rig=self.rig,
+            head=self.head,
+            branch=self.branch,
+            title=self.title,
+            priority=self.priority,
+            attempt=max(self.attempt, 1),
+            submitted_at=self.updated_at,
+            agent=self.address,
+        )
+        self.tell(f"refinery/{self.rig}", "submitted", m.Submitted(entry=entry))
+        self._to("submitted")
+
+    def _finish_agent(self) -> None:
+        if self.agent:
+            self.tell(self.agent, "finished", m.Finished(item=self.id, attempt=self.attempt))
+
+    def escalate(self, c: m.Escalate) -> None:
+        """Ask a person."""
+        self.escalation = Escalation(message=c.message, by=c.by, at=self.updated_at)
+        self.changed()
+
+    def ack(self, c: m.Escalate) -> None:
+        """A person has answered."""
+        if self.escalation is None:
+            raise RgtError("refused", f"{self.id} asks nothing", "see `rgt needs`")
+        if c.message:
+            self.notes = remember(self.notes, f"Answer to “{self.escalation.message}”: {c.message}")
+        self.escalation = None
+        self.changed()
+
+    def close(self, c: m.Close) -> None:
+        """Close it; work is kept."""
+        if self.state == "merged":
+            raise self._refuse("what is merged stays merged", "create a new item to undo it")
+        if self.state == "closed":
+            return
+        if self.state in ("submitted", "merging"):
+            self.tell(f"refinery/{self.rig}", "withdrawn", m.Withdrawn(item=self.id, head=self.head))
+        self._close(c.reason or "closed by a person")
+
+    def _close(self, reason: str) -> None:
+        self._withdraw(released=True)
+        self.escalation = None
+        self._to("closed", reason)
+        self._report()
+
+    def _report(self) -> None:
+        for item in self.blocks:
+            self.tell(f"work/{item}", "need_ended", m.Outcome(item=self.id, state=self.state))
+
+    def reopen(self, c: m.Empty) -> None:
+        """Open it again, with fresh attempts."""
+        if self.state not in ("closed", "blocked", "failed"):
+            raise self._refuse("only closed, blocked and failed items are opened again", f"`rgt work show {self.id}`")
+        self._withdraw()
+        self.deaths = self.rejections = 0
+        self.target = self.to_agent = ""
+        self.escalation = None
+        self._to("open")
+
+    def edit(self, c: m.Edit) -> None:
+        """Change what it says."""
+        if self.final:
+            raise self._refuse("it is history", "create a new item")
+        for name in ("title", "description", "priority", "accept"):
+            value = getattr(c, name)
+            if value is not None:
+                setattr(self, name, value)
+        self.changed()
+
+    def retry(self, c: m.Empty) -> None:
+        """Put the same head into the queue again."""
+        if not self.head or self.state not in ("blocked", "submitted"):
+            raise self._refuse("there is nothing to try again", f"`rgt work show {self.id}`")
+        self._submit()
+
+    def drop(self, c: m.Empty) -> None:
+        """Take it out of the queue."""
+        if self.state not in ("submitted", "merging"):
+            raise self._refuse("it is not in the queue", "see `rgt mq list`")
+        self.tell(f"refinery/{self.rig}", "withdrawn", m.Withdrawn(item=self.id, head=self.head))
+        self._to("blocked", "taken out of the queue")
+
+    # --- from other items
+
+    def blocking(self, c: m.Blocks) -> None:
+        """Another item waits for this one."""
+        if self.state in ("merged", "closed", "failed"):
+            self.tell(f"work/{c.item}", "need_ended", m.Outcome(item=self.id, state=self.state))
+        elif c.item not in self.blocks:
+            self.blocks.append(c.item)
+
+    def need_ended(self, c: m.Outcome) -> None:
+        """A need of this item is merged, closed or failed."""
+        if c.item not in self.unmet:
+            return
+        if c.state == "merged":
+            self.unmet = [n for n in self.unmet if n != c.item]
+            if self.state == "blocked" and self.target and not self.unmet:
+                self._dispatch()
+            else:
+                self.changed()
+        elif self.state == "blocked":
+            self._to("blocked", f"its need {c.item} is {c.state}")
+
+    # --- from agents
+
+    def taken(self, c: m.Taken) -> None:
+        """An agent has it."""
+        if c.attempt != self.attempt or self.state not in ("queued", *WORKING):
+            return
+        self.agent, self.address, self.branch, self.generation = c.agent, c.address, c.branch, c.generation
+        if self.state == "queued":
+            self._to("assigned")
+
+    def working(self, c: m.Working) -> None:
+        """The agent's process runs."""
+        if c.attempt != self.attempt or self.state not in WORKING:
+            return
+        self.generation, self.pid = c.generation, c.pid
+        self._to("in_progress")
+
+    def lost(self, c: m.Lost) -> None:
+        """The attempt ended without `rgt done`."""
+        if c.attempt != self.attempt or self.state not in ("queued", *WORKING):
+            return
+        self.pid = 0
+        if c.landed and c.head:
+            self.head, self.branch = c.head, c.branch
+            self._submit()
+            return
+        self.notes = remember(self.notes, f"Attempt {c.attempt} ended: {c.reason}. {c.notes}".strip())
+        if c.death:
+            self.deaths += 1
+        if self.deaths >= MAX_DEATHS or self.to_agent:
+            self.escalation = Escalation(message=f"{c.reason}, {self.deaths} times", by=self.address)
+            self._withdraw()
+            self._to("blocked", c.reason)
+        else:
+            self._dispatch()
+
+    def undelivered(self, tell: m.Tell) -> None:
+        """A message of this item reached nobody."""
+        if tell.signal == "wanted" and self.state == "queued":
+            self.target = ""
+            self._to("open", f"there is no rig {self.rig}")
+        elif tell.signal == "assigned" and self.state == "queued":
+            self.target = self.to_agent = ""
+            self._to("open", f"there is no agent {tell.to}")
+        elif tell.signal == "submitted" and self.state == "submitted":
+            self._to("blocked", f"rig {self.rig} has no merge queue")
+
+    # --- from the refinery
+
+    def merging(self, c: m.Merging) -> None:
+        """The queue tests it."""
+        if c.head == self.head and self.state == "submitted":
+            self._to("merging")
+
+    def merged(self, c: m.Merged) -> None:
+        """The target holds it: accepted in every state."""
+        if self.state == "merged":
+            return
+        self.sha, self.head, self.escalation, self.pid = c.sha, c.head, None, 0
+        self._withdraw(released=True)
+        self._to("merged")
+        self._report()
+
+    def rejected(self, c: m.Rejected) -> None:
+        """The queue sends it back."""
+        if c.head != self.head or self.state not in ("submitted", "merging"):
+            return
+        v = c.verdict
+        self.verdict = v
+        self.rejections += 1
+        self.notes = remember(self.notes, f"The merge queue sent {c.head[:8]} back ({v.kind}): {v.message}")
+        if not self.agent:
+            self._to("blocked", f"{v.kind}: {v.message}")
+        elif self.rejections >= c.max_attempts:
+            self.escalation = Escalation(message=f"{v.kind} after {self.rejections} attempts: {v.message}", by="queue")
+            self._to("blocked", f"{v.kind}: {v.message}")
+        else:
+            self._dispatch(rejected=True)
+
+    def parked(self, c: m.Parked) -> None:
+        """The queue waits for a person."""
+        if c.head != self.head or self.state not in ("submitted", "merging"):
+            return
+        if c.lost:
+            self.escalation = Escalation(message=f"work may be lost: {c.reason}", by="queue")
+            self._to("blocked", f"work may be lost: {c.reason}")
+        else:
+            self._to("submitted", c.reason)
+
+
+def remember(notes: list[str], note: str) -> list[str]:
+    """Notes with one more, bounded in number and size."""
+    return [*notes, note[:NOTE_CHARS]][-NOTES:]
+
+
+def prime_item(work: Work) -> ItemFacts:
+    """What the agent that has the item is told of it."""
+    return ItemFacts(
+        id=work.id,
+        title=work.title,
+        description=work.description,
+        acceptance=work.accept,
+        priority=work.priority,
+        branch=work.branch,
+        review_only=work.review_only,
+        notes=work.notes,
+    )

@@ -1,0 +1,231 @@
+"""Activities that start and end agents on this machine. Each is idempotent and fenced by attempt and generation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from rgt.host import candidate, config, hub, saving, sessions, worktrees
+from rgt.host.config import write_file
+from rgt.host.git import git
+from rgt.host.runtimes import presets
+from rgt.host.sessions import Launch, Session
+from rgt.host.tmux import Tmux
+from rgt.host.watching import Watcher
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+from rgt.model.runtime import Mode
+from rgt.model.script import find_block, parse_script
+from rgt.model.tokens import token
+from rgt.model.work import Work
+from rgt.worker.guard import guarded
+from rgt.worker.jobs import EndAgent, EndedAgent, StartAgent, StartCrew, Started
+
+OURS = ("queued", "assigned", "in_progress")
+"""States of an item in which its agent may be started."""
+CREW_BRANCH = "crew"
+
+
+class AgentActivities:
+    """The hands that start and end agents."""
+
+    def __init__(self, client: Client, home: Home, key: str, tmux: Tmux, watcher: Watcher, rgt_bin: Path) -> None:
+        self.client = client
+        self.home = home
+        self.key = key
+        self.tmux = tmux
+        self.watcher = watcher
+        self.rgt_bin = rgt_bin
+
+    @activity.defn(name="start_agent")
+    @guarded
+    async def start_agent(self, job: StartAgent) -> Started:
+        """Prepare the worktree of a polecat and start its process; what an earlier try has done is kept."""
+        s = job.start
+        rig = self.home.rig(s.rig)
+        reading = asyncio.create_task(self._read(s.item))
+        try:
+            base = await hub.target_head(rig, s.target)
+            if not base:
+                raise RgtError("failed", f"rig {s.rig} has no target {s.target}", "see `rgt doctor`")
+            if job.mode == "resumed" and await candidate.landed_as(rig.hub, base, job.branch):
+                head = await git(rig.hub, "rev-parse", job.branch)
+                return Started(outcome="landed", head=head, branch=job.branch)
+            worktree = await worktrees.prepare(rig, s.name, s.item, job.branch, base)
+            if s.source and s.setup_copy:
+                await worktrees.setup_files(Path(s.source), worktree, s.setup_copy)
+            work = await reading
+        finally:
+            reading.cancel()
+        refusal = self._refusal(work, job)
+        if refusal:
+            return Started(outcome="refused", reason=refusal, worktree=str(worktree))
+        assert work is not None
+        address = f"{s.rig}/{s.name}"
+        launch = self._launch(
+            agent=f"polecat/{address}",
+            address=address,
+            role="polecat",
+            rig=s.rig,
+            item=s.item,
+            branch=job.branch,
+            generation=job.generation,
+            attempt=s.attempt,
+            nonce=job.nonce,
+            cwd=worktree,
+            mode=job.mode,
+            runtime=s.runtime,
+            work=work,
+        )
+        try:
+            session = await sessions.launch(self.tmux, launch)
+        except RgtError:
+            if job.generation == 1 and s.attempt == 1:
+                await worktrees.recycle(rig, s.name, s.item)
+            raise
+        self.watcher.watch(session)
+        return Started(pid=session.pid, worktree=str(worktree), branch=job.branch)
+
+    async def _read(self, item: str) -> Work | None:
+        """The item, or None when there is none; unreadable is an error, so that the start waits and is tried again."""
+        try:
+            state: dict[str, Any] = await self.client.get_workflow_handle(f"work/{item}").query(
+                "show", result_type=dict
+            )
+        except RPCError as e:
+            if e.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return Work.model_validate(state)
+
+    @staticmethod
+    def _refusal(work: Work | None, job: StartAgent) -> str:
+        if work is None:
+            return "the item does not exist"
+        if work.state not in OURS:
+            return f"the item is {work.state}"
+        if work.attempt != job.start.attempt:
+            return f"the item is at attempt {work.attempt}"
+        return ""
+
+    def _launch(
+        self, *, mode: Mode, runtime: str, work: Work | None, cwd: Path, agent: str, generation: int, **rest: Any
+    ) -> Launch:
+        preset = presets.load_preset(self.home, runtime or "scripted")
+        directory = self.home.agent_dir(agent)
+        directory.mkdir(parents=True, exist_ok=True)
+        if preset.name == "scripted":
+            self._write_script(directory, rest["rig"], work)
+        if mode == "start":
+            (directory / "progress.json").unlink(missing_ok=True)
+        (directory / "ready").unlink(missing_ok=True)
+        start = presets.Launch(python=sys.executable, agent_dir=directory, mode=mode)
+        env = {
+            "GTR_AGENT": agent,
+            "GTR_ADDRESS": rest["address"],
+            "GTR_ROLE": rest["role"],
+            "GTR_RIG": rest["rig"],
+            "GTR_ROOT": str(self.home.root),
+            "GTR_WORK_ITEM": rest["item"],
+            "GTR_TITLE": work.title if work else "",
+            "GTR_BRANCH": rest["branch"],
+            "GTR_TOKEN": token(self.key, agent, generation),
+            "GTR_NONCE": rest["nonce"],
+            "RGT_BIN": str(self.rgt_bin),
+            "PATH": f"{self.rgt_bin.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            **presets.environment(preset, start),
+        }
+        return Launch(
+            agent=agent, generation=generation, cwd=str(cwd), argv=presets.command(preset, start), env=env, **rest
+        )
+
+    def _write_script(self, directory: Path, rig: str, work: Work | None) -> None:
+        """The script of a scripted agent: from the item's description, else from the rig; none makes it a shell."""
+        file = directory / "script.toml"
+        text = find_block(work.description) if work else None
+        if text is None:
+            named = config.read_rig(self.home, rig).runtime.get("scripted", {}).get("script")
+            text = str(named) if named else None
+        if text is None:
+            file.unlink(missing_ok=True)
+            return
+        parse_script(text)
+        write_file(file, text)
+
+    @activity.defn(name="end_agent")
+    @guarded
+    async def end_agent(self, job: EndAgent) -> EndedAgent:
+        """End a polecat's session and save what it has not committed; the worktree stays as it is."""
+        address = f"{job.start.rig}/{job.start.name}"
+        await self._end(address, job.nonce, job.grace)
+        rig = self.home.rig(job.start.rig)
+        worktree = rig.worktrees / job.start.name
+        if not worktree.is_dir():
+            return EndedAgent()
+        saved = await saving.snapshot(rig, worktree, job.start.item)
+        await worktrees.park(rig, job.start.name, job.start.item)
+        return EndedAgent(snapshot=saved or "")
+
+    async def _end(self, address: str, nonce: str, grace: float) -> None:
+        """End the session at `address` when it is the one with this nonce; another one is none of our business."""
+        session = await self._find(address)
+        if session is None or session.nonce != nonce:
+            return
+        self.watcher.unwatch(session)
+        await sessions.end(self.tmux, session, grace)
+
+    async def _find(self, address: str) -> Session | None:
+        name = sessions.session_name(address)
+        return next((s for s in await sessions.list_sessions(self.tmux) if s.name == name), None)
+
+    @activity.defn(name="start_crew")
+    @guarded
+    async def start_crew(self, job: StartCrew) -> Started:
+        """Prepare the workspace of a crew member and start its session."""
+        rig = self.home.rig(job.rig)
+        base = await hub.target_head(rig, job.target)
+        branch = f"{CREW_BRANCH}/{job.name}"
+        worktree = await worktrees.prepare(rig, job.name, f"crew-{job.name}", branch, base)
+        address = f"{job.rig}/{job.name}"
+        work = await self._read(job.item) if job.item else None
+        launch = self._launch(
+            agent=f"agent/{address}",
+            address=address,
+            role="crew",
+            rig=job.rig,
+            item=job.item,
+            branch=branch,
+            generation=job.generation,
+            attempt=max(job.generation, 2),
+            nonce=job.nonce,
+            cwd=worktree,
+            mode="resumed" if job.generation > 1 else "start",
+            runtime=job.runtime,
+            work=work,
+        )
+        session = await sessions.launch(self.tmux, launch)
+        self.watcher.watch(session)
+        return Started(pid=session.pid, worktree=str(worktree), branch=branch)
+
+    @activity.defn(name="end_crew")
+    @guarded
+    async def end_crew(self, job: StartCrew) -> bool:
+        """End a crew member's session; its workspace stays as it is."""
+        await self._end(f"{job.rig}/{job.name}", job.nonce, 3.0)
+        return True
+
+    @activity.defn(name="remove_crew")
+    @guarded
+    async def remove_crew(self, job: StartCrew) -> bool:
+        """Give a crew member's workspace back to the pool, its work saved."""
+        rig = self.home.rig(job.rig)
+        if (rig.worktrees / job.name).is_dir():
+            await worktrees.recycle(rig, job.name, f"crew-{job.name}")
+        return True

@@ -1,0 +1,238 @@
+"""The shell around every entity: guarded handlers, answers kept, an outbox that is emptied in order, continue-as-new.
+
+The state is pure (`rgt.model`); this module is where Temporal happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import typing
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from rgt.model.entity import Entity
+    from rgt.model.errors import RgtError
+    from rgt.model.messages import Message, Tell
+    from rgt.model.rows import Row
+    from rgt.model.times import iso
+
+S = TypeVar("S", bound=Entity)
+TASK_QUEUE = "rgt"
+HISTORY_LIMIT = 1000
+"""Events after which a workflow continues as new."""
+
+
+def as_failure(e: Exception) -> ApplicationError:
+    """The form in which a refusal or a bug crosses Temporal; never one that fails the workflow task."""
+    if isinstance(e, RgtError):
+        return ApplicationError(e.message, e.as_dict(), type=e.code, non_retryable=True)
+    bug = RgtError("internal", f"{type(e).__name__}: {e}"[:300], "this is a bug in rgt; see the worker's log")
+    return ApplicationError(bug.message, bug.as_dict(), type=bug.code, non_retryable=True)
+
+
+def _message_type(method: Callable[..., Any]) -> type[Message]:
+    hints = typing.get_type_hints(method)
+    return typing.cast(type[Message], hints["c"])
+
+
+def command(method: Callable[[Any, Any], Any], *, name: str = "", told: bool = False) -> Any:
+    """A command with a verdict: an update named as `method` (or `name`), which is tried on a copy of the state first.
+
+    A refusal is given before anything enters history. A retry with the same `op_id` gets the stored answer.
+    `told`: answer only when everything the command has to tell was told."""
+    kind = _message_type(method)
+
+    async def handle(self: EntityWorkflow[Any], c: Any) -> dict[str, Any]:
+        return await self.carry_out(method, c, told)
+
+    def check(self: EntityWorkflow[Any], c: Any) -> None:
+        self.check(method, c)
+
+    for function, result in ((handle, dict[str, Any]), (check, None)):
+        function.__annotations__ = {"c": kind, "return": result}
+        function.__name__ = method.__name__
+        function.__qualname__ = f"EntityWorkflow.{method.__name__}"
+    update = workflow.update(name=name or method.__name__, description=method.__doc__)(handle)
+    update.validator(check)
+    return update
+
+
+def message(method: Callable[[Any, Any], Any]) -> Any:
+    """Something the entity is told: a signal named as `method`. Repeats are dropped, faults are noted."""
+    kind = _message_type(method)
+
+    def handle(self: EntityWorkflow[Any], c: Any) -> None:
+        self.hear(method, c)
+
+    handle.__annotations__ = {"c": kind, "return": None}
+    handle.__name__ = method.__name__
+    handle.__qualname__ = f"EntityWorkflow.{method.__name__}"
+    return workflow.signal(name=method.__name__, description=method.__doc__)(handle)
+
+
+class EntityWorkflow(Generic[S]):
+    """Base of all entity workflows. A subclass has `@workflow.init` with the state and a `run` that ends in `live`."""
+
+    def __init__(self, state: S) -> None:
+        self.state = state
+        self._sent = 0
+        self._published = state.rev
+        if not state.created_at:
+            self.clock()
+            state.created_at = state.updated_at
+            # Rows of an id that was used before must be newer than those of its last life.
+            state.rev = self._published = int(workflow.now().timestamp() * 1000)
+
+    def clock(self) -> None:
+        """Note the time before a change."""
+        self.state.updated_at = iso(workflow.now())
+
+    # --- handlers
+
+    def check(self, method: Callable[[Any, Any], Any], c: Message) -> None:
+        """Refuse what `method` would refuse."""
+        if c.op_id and c.op_id in self.state.answers:
+            return
+        try:
+            method(self.state.model_copy(deep=True), c)
+        except Exception as e:
+            raise as_failure(e) from e
+
+    async def carry_out(self, method: Callable[[Any, Any], Any], c: Message, told: bool) -> dict[str, Any]:
+        """Change the state and answer."""
+        if c.op_id and c.op_id in self.state.answers:
+            return typing.cast(dict[str, Any], self.state.answers[c.op_id])
+        self.clock()
+        try:
+            given = method(self.state, c)
+        except Exception as e:
+            raise as_failure(e) from e
+        result = given if isinstance(given, dict) else {"state": getattr(self.state, "state", "")}
+        self.state.answered(c.op_id, result)
+        self.publish()
+        if told:
+            due = self._sent + len(self.state.outbox)
+            await workflow.wait_condition(lambda: self._sent >= due)
+        return result
+
+    def hear(self, method: Callable[[Any, Any], Any], c: Message) -> None:
+        """Take a message; one that cannot be handled is noted and never wedges the workflow."""
+        if not self.state.is_news(c):
+            return
+        self.clock()
+        try:
+            method(self.state, c)
+        except RgtError as e:
+            workflow.logger.info("%s refused %s: %s", workflow.info().workflow_id, method.__name__, e.message)
+        except Exception as e:
+            workflow.logger.exception("%s could not take %s", workflow.info().workflow_id, method.__name__)
+            self.state.fault(f"{method.__name__}: {type(e).__name__}: {e}")
+        self.publish()
+
+    @workflow.query(name="show", description="The whole state but its bookkeeping")
+    def show(self) -> dict[str, Any]:
+        """The state for `show` commands."""
+        return self.state.model_dump(mode="json", exclude={"outbox", "answers", "heard", "seq"})
+
+    # --- telling
+
+    def rows(self) -> list[Row]:
+        """The rows to publish when something changed."""
+        row = self.state.row()
+        return [row] if row else []
+
+    def publish(self) -> None:
+        """Tell the town when something that others may see has changed."""
+        if self.state.rev == self._published:
+            return
+        self._published = self.state.rev
+        for row in self.rows():
+            self.state.outbox.append(Tell(to="town", signal="event", payload={"row": row.pack()}))
+
+    def undelivered(self, tell: Tell) -> None:
+        """A message reached nobody, since its receiver does not exist."""
+        workflow.logger.info("%s: no %s to take %s", workflow.info().workflow_id, tell.to, tell.signal)
+
+    async def _pump(self) -> None:
+        info = workflow.info()
+        sender = f"{info.workflow_id}#{info.first_execution_run_id[:8]}"
+        while True:
+            await workflow.wait_condition(lambda: bool(self.state.outbox))
+            batch = list(self.state.outbox)
+            for tell in batch:
+                if tell.to != "town":
+                    tell.payload["sender"] = sender
+            lost = await workflow.execute_local_activity(
+                "tell",
+                batch,
+                result_type=list[int],
+                start_to_close_timeout=timedelta(seconds=10),
+                retry_policy=RetryPolicy(
+                    initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5)
+                ),
+            )
+            del self.state.outbox[: len(batch)]
+            self._sent += len(batch)
+            self.clock()
+            for index in lost:
+                self.undelivered(batch[index])
+            self.publish()
+
+    # --- life
+
+    def full(self) -> bool:
+        """Whether the history is long enough to continue as new."""
+        return (
+            workflow.info().get_current_history_length() > HISTORY_LIMIT
+            or workflow.info().is_continue_as_new_suggested()
+        )
+
+    def start(self) -> None:
+        """Begin to empty the outbox; the first thing `run` does."""
+        self.publish()
+        self._pumping = asyncio.create_task(self._pump())
+
+    async def settled(self) -> None:
+        """Wait until everything was told and every command answered."""
+        await workflow.wait_condition(lambda: not self.state.outbox and workflow.all_handlers_finished())
+        self._pumping.cancel()
+
+    async def renew(self) -> None:
+        """Continue as new with the whole state."""
+        await self.settled()
+        workflow.continue_as_new(self.state)
+
+    async def live(self, over: Callable[[], bool] = lambda: False) -> None:
+        """Stay until `over`, then end with everything told; continue as new in between."""
+        self.start()
+        await workflow.wait_condition(lambda: over() or self.full())
+        if not over():
+            await self.renew()
+        await self.settled()
+
+    async def local(self, name: str, argument: Any, result: type[Any]) -> Any:
+        """A quick activity in the same process; its answer is recorded."""
+        return await workflow.execute_local_activity(
+            name, argument, result_type=result, start_to_close_timeout=timedelta(seconds=20)
+        )
+
+    async def on_host(self, host: str, name: str, argument: Any, result: Any, *, seconds: float, tries: int) -> Any:
+        """An activity on the queue of one machine, with heartbeats."""
+        return await workflow.execute_activity(
+            name,
+            argument,
+            result_type=result,
+            task_queue=f"host.{host}",
+            start_to_close_timeout=timedelta(seconds=seconds),
+            heartbeat_timeout=timedelta(seconds=5),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(milliseconds=200),
+                maximum_interval=timedelta(seconds=5),
+                maximum_attempts=tries,
+            ),
+        )

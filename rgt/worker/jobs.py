@@ -1,0 +1,90 @@
+"""What activities are given and what they give back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from rgt.model.config import RigConfig
+from rgt.model.messages import PolecatStart
+
+
+class Founding(BaseModel):
+    """A rig to be made."""
+
+    rig: str
+    config: RigConfig
+
+
+class Founded(BaseModel):
+    """A rig that stands, with its configuration completed."""
+
+    config: RigConfig
+    head: str
+
+
+class Recycle(BaseModel):
+    """A worktree that nobody needs any more."""
+
+    rig: str
+    name: str
+    item: str
+
+
+class StartAgent(BaseModel):
+    """A process of a polecat to be started."""
+
+    start: PolecatStart
+    nonce: str
+    generation: int
+    mode: Literal["start", "rejected", "resumed"]
+    branch: str
+
+
+class Started(BaseModel):
+    """How a start went: `running`, `landed` (its work is in the target already) or `refused` (the item is not ours)."""
+
+    outcome: Literal["running", "landed", "refused"] = "running"
+    pid: int = 0
+    worktree: str = ""
+    branch: str = ""
+    head: str = ""
+    reason: str = ""
+
+
+class EndAgent(BaseModel):
+    """A polecat's session to be ended, with its work saved."""
+
+    start: PolecatStart
+    nonce: str
+    generation: int
+    grace: float = 3.0
+
+
+class EndedAgent(BaseModel):
+    """What is left: head of the branch and the snapshot of what was not committed."""
+
+    head: str = ""
+    snapshot: str = ""
+
+
+class StartCrew(BaseModel):
+    """A process of a crew member to be started."""
+
+    rig: str
+    name: str
+    host: str
+    target: str
+    source: str = ""
+    nonce: str
+    generation: int
+    item: str = ""
+    runtime: str = ""
+
+
+class Proof(BaseModel):
+    """A `done` that came while no worker lived."""
+
+    item: str
+    done: dict[str, Any]

@@ -1,0 +1,255 @@
+"""The worker: Temporal workers, the feed, the watcher of agents and the gateway, built and run together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from rgt.client import temporal
+from rgt.client.direct import QUEUE, Direct, attributes
+from rgt.client.feed import Live
+from rgt.client.town import Answerer
+from rgt.host.config import read_env, read_town, write_env
+from rgt.host.processes import identify
+from rgt.host.runtimes import presets
+from rgt.host.sessions import Session
+from rgt.host.tmux import Tmux
+from rgt.host.watching import Watcher
+from rgt.model.config import TownConfig
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+from rgt.model.messages import HostName, SessionEvent
+from rgt.model.rows import Row
+from rgt.model.town import Boot, Host, Index, Mayor
+from rgt.worker.activities.agents import AgentActivities
+from rgt.worker.activities.rigs import RigActivities
+from rgt.worker.activities.town import TownActivities
+from rgt.worker.gateway import Gateway
+from rgt.worker.workflows import ALL
+
+log = logging.getLogger(__name__)
+STICKY = timedelta(seconds=2)
+PASSED = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "rgt")
+"""Modules the sandbox need not load anew for each workflow: 22 ms become 7."""
+
+
+class Here:
+    """This machine, as the operations see it."""
+
+    def __init__(self, home: Home, host: str, live: Live) -> None:
+        self.home = home
+        self.host = host
+        self.live = live
+
+    async def rows(self) -> list[Row]:
+        """Every row, from the live copy."""
+        await self.live.ready.wait()
+        return self.live.rows()
+
+    def default_runtime(self) -> str:
+        """The configured runtime of agents."""
+        return read_town(self.home).runtime.default
+
+    def runtimes(self) -> dict[str, bool]:
+        """Known runtimes, and whether each can start here."""
+        return presets.available(self.home)
+
+
+def host_id() -> str:
+    """Name of this machine in the town."""
+    name = "".join(c if c.isalnum() else "-" for c in socket.gethostname().split(".")[0].lower()).strip("-")[:24]
+    return name if name and name[0].isalpha() else f"h-{name or 'ost'}"
+
+
+async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> None:
+    """Run the worker of `home` until SIGTERM; raises `RgtError` when the town cannot be reached or is another's."""
+    config = read_town(home)
+    key = home.key.read_text().strip()
+    host = host or host_id()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await _connected(home, stop)
+    if client is None:
+        return
+    live = Live()
+    tmux = Tmux(home.agents_tmux, home.tmux_conf)
+    watcher = Watcher(tmux, lambda kind, session: _report(client, kind, session))
+    town = TownActivities(client, home, key, host)
+    agents = AgentActivities(client, home, key, tmux, watcher, rgt_bin)
+    rigs = RigActivities(home)
+    async with AsyncExitStack() as stack:
+        await _reset_sticky(client)
+        await stack.enter_async_context(_town_worker(client, town))
+        await stack.enter_async_context(_host_worker(client, host, agents, rigs))
+        await _open_town(client, home, host, config)
+        feed = asyncio.create_task(live.run(client))
+        stack.callback(feed.cancel)
+        await live.ready.wait()
+        gateway = Gateway(home, key, Direct(client, Here(home, host, live)), live, answer)
+        await gateway.open()
+        stack.push_async_callback(gateway.close)
+        stack.push_async_callback(watcher.close)
+        _record(home)
+        await watcher.adopt()
+        log.info("ready")
+        await stop.wait()
+
+
+async def _connected(home: Home, stop: asyncio.Event) -> Client | None:
+    """A client of the town's Temporal, once it answers; None when the worker is to stop before."""
+    env = read_env(home)
+    waiting = asyncio.create_task(temporal.connect_patiently(env.temporal_address, env.namespace))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        return None
+    return await waiting
+
+
+def _town_worker(client: Client, town: TownActivities) -> Worker:
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
+    return Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=ALL,
+        activities=[town.tell, town.plan, town.admit, town.check_proof, town.reopen_rigs],
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        max_cached_workflows=5000,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+def _host_worker(client: Client, host: str, agents: AgentActivities, rigs: RigActivities) -> Worker:
+    return Worker(
+        client,
+        task_queue=f"host.{host}",
+        activities=[
+            agents.start_agent,
+            agents.end_agent,
+            agents.start_crew,
+            agents.end_crew,
+            agents.remove_crew,
+            rigs.found_rig,
+            rigs.recycle,
+            rigs.put_away,
+            rigs.refine,
+        ],
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+async def _reset_sticky(client: Client) -> None:
+    """Make the server forget the queues of a worker that died: else the first answer waits for their time-out."""
+    ids = [w.id async for w in client.list_workflows("ExecutionStatus='Running'")]
+
+    async def reset(id: str) -> None:
+        request = ResetStickyTaskQueueRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=id))
+        try:
+            await client.workflow_service.reset_sticky_task_queue(request)
+        except RPCError as e:
+            log.debug("%s: %s", id, e.message)
+
+    ids.sort(key=lambda id: id != "town")
+    await asyncio.gather(*(reset(id) for id in ids))
+
+
+async def _open_town(client: Client, home: Home, host: str, config: TownConfig) -> None:
+    """Start what every town has; refuse a town that belongs to another home."""
+    town = await client.start_workflow(
+        "town",
+        Index(home=str(home.root)),
+        id="town",
+        task_queue=QUEUE,
+        memo={"home": str(home.root)},
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=attributes("town"),
+    )
+    owner = (await town.query("snapshot", result_type=Index)).home
+    if owner != str(home.root):
+        raise RgtError("refused", f"this Temporal namespace is the town of {owner}", "set another `namespace`")
+    size = HostName(host=host, agents=config.limits.max_polecats, slots=max(2, os.cpu_count() or 1))
+
+    async def start(kind: str, id: str, state: Host | Boot | Mayor) -> None:
+        await client.start_workflow(
+            kind,
+            state,
+            id=id,
+            task_queue=QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=attributes(kind),
+        )
+
+    new_host = Host(name=host, agents=size.agents, slots=size.slots)
+    await asyncio.gather(
+        start("host", f"host/{host}", new_host), start("mayor", "mayor", Mayor()), start("boot", "boot", Boot())
+    )
+    await asyncio.gather(
+        client.get_workflow_handle(f"host/{host}").signal("resize", size),
+        client.get_workflow_handle("boot").signal("back", HostName(host=host)),
+    )
+
+
+async def _report(client: Client, kind: str, session: Session) -> None:
+    """Tell an agent's workflow what was seen of its session."""
+    event = SessionEvent(
+        kind=kind,
+        nonce=session.nonce,
+        generation=session.generation,
+        pid=session.pid,
+        status=session.status,
+        signal=session.signal,
+    )
+    try:
+        await client.get_workflow_handle(session.agent).signal("session_event", event)
+    except RPCError as e:
+        if e.status != RPCStatusCode.NOT_FOUND:
+            raise
+        log.info("%s has ended already", session.agent)
+
+
+def _record(home: Home) -> None:
+    """Say in env.json that this worker runs."""
+    env = read_env(home)
+    me = identify(os.getpid())
+    env.worker_pid, env.worker_start = (me.pid, me.started) if me else (0, 0)
+    write_env(home, env)
+
+
+def run(work: Awaitable[None]) -> int:
+    """Run the worker's coroutine with logs on stderr; gives the exit code."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=os.environ.get("RGT_LOG", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("temporalio").setLevel("WARNING")
+    try:
+        asyncio.run(_awaited(work))
+    except RgtError as e:
+        print(f"rgt: {e.line()}", file=sys.stderr, flush=True)
+        return e.exit_code
+    return 0
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work

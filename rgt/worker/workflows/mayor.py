@@ -1,0 +1,31 @@
+"""`mayor`: takes escalations and alerts; its model session starts when it is first needed."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from rgt.worker.entity import EntityWorkflow, message
+
+with workflow.unsafe.imports_passed_through():
+    from rgt.model.town import Mayor
+
+
+@workflow.defn(name="mayor")
+class MayorWorkflow(EntityWorkflow[Mayor]):
+    """The shell of `Mayor`."""
+
+    @workflow.init
+    def __init__(self, state: Mayor) -> None:
+        new = not state.created_at
+        super().__init__(state)
+        if new:
+            state.changed()
+
+    @workflow.run
+    async def run(self, state: Mayor) -> None:
+        """Stay for ever."""
+        await self.live()
+
+    alert = message(Mayor.alert)
+    down = message(Mayor.down)
+    up = message(Mayor.up)

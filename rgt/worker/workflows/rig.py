@@ -1,0 +1,138 @@
+"""`rig/<rig>`: the life of one repository; dispatches polecats."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+
+from rgt.client.failures import cause
+from rgt.worker.entity import EntityWorkflow, as_failure, command, message
+from rgt.worker.jobs import Founded, Founding, Recycle
+from rgt.worker.workflows.polecat import PolecatWorkflow
+from rgt.worker.workflows.refinery import RefineryWorkflow
+from rgt.worker.workflows.witness import WitnessWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from rgt.model.agents import Polecat, Witness
+    from rgt.model.messages import PolecatStart
+    from rgt.model.refinery import Refinery
+    from rgt.model.rig import Rig, Start
+
+
+@workflow.defn(name="rig")
+class RigWorkflow(EntityWorkflow[Rig]):
+    """The shell of `Rig`."""
+
+    @workflow.init
+    def __init__(self, state: Rig) -> None:
+        super().__init__(state)
+
+    @workflow.run
+    async def run(self, state: Rig) -> str:
+        """Found the hub, boot witness and refinery, then dispatch until the rig leaves the town."""
+        self.start()
+        if self.state.state == "founding":
+            await self._found()
+        while self.state.state not in ("failed", "removed"):
+            await workflow.wait_condition(
+                lambda: (
+                    self.state.may_admit
+                    or bool(self.state.releasable())
+                    or self.state.state in ("failed", "removed")
+                    or self.full()
+                )
+            )
+            if self.state.may_admit:
+                await self._dispatch()
+            for item, name in self.state.releasable():
+                await self._recycle(item, name)
+            if self.full() and self.state.state != "removed":
+                await self.renew()
+        if self.state.state == "removed":
+            await self.on_host(self.state.host, "put_away", self.state.name, None, seconds=60, tries=3)
+        await self.settled()
+        return self.state.state
+
+    async def _found(self) -> None:
+        founding = Founding(rig=self.state.name, config=self.state.config)
+        try:
+            founded = await self.on_host(self.state.host, "found_rig", founding, Founded, seconds=1800, tries=1)
+        except ActivityError as e:
+            self.state.failed(cause(e))
+        else:
+            self.state.founded(founded.config)
+            await self._open_parts()
+            self.state.ask()
+        self.clock()
+        self.publish()
+
+    async def _open_parts(self) -> None:
+        name, abandon = self.state.name, workflow.ParentClosePolicy.ABANDON
+        try:
+            await workflow.start_child_workflow(
+                WitnessWorkflow.run, Witness(rig=name), id=f"witness/{name}", parent_close_policy=abandon
+            )
+            await workflow.start_child_workflow(
+                RefineryWorkflow.run,
+                Refinery(config=self.state.refinery_start()),
+                id=f"refinery/{name}",
+                parent_close_policy=abandon,
+            )
+        except WorkflowAlreadyStartedError as e:
+            workflow.logger.info("%s is open already", e.workflow_id)
+
+    async def _dispatch(self) -> None:
+        starts = await self.local("admit", self.state.admission(), list[Start])
+        for start in starts:
+            begin = self.state.started(start.name, start.item)
+            if begin is not None:
+                await self._start_polecat(begin)
+        self.clock()
+        self.publish()
+
+    async def _start_polecat(self, begin: PolecatStart) -> None:
+        polecat = Polecat(start=begin, branch=begin.branch, nonce=str(workflow.uuid4()))
+        try:
+            await workflow.start_child_workflow(
+                PolecatWorkflow.run,
+                polecat,
+                id=polecat.workflow,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            )
+        except WorkflowAlreadyStartedError:
+            # A polecat of an earlier life of this rig still ends: its place is taken until it says so.
+            workflow.logger.warning("%s is still open", polecat.workflow)
+            self.state.postpone(begin)
+
+    async def _recycle(self, item: str, name: str) -> None:
+        job = Recycle(rig=self.state.name, name=name, item=item)
+        try:
+            await self.on_host(self.state.host, "recycle", job, bool, seconds=120, tries=3)
+        except ActivityError as e:
+            self.state.keep_worktree(item, cause(e).message)
+        else:
+            self.state.released(item)
+
+    park = command(Rig.park)
+    unpark = command(Rig.unpark)
+    dock = command(Rig.dock)
+    undock = command(Rig.undock)
+    remove = command(Rig.remove, told=True)
+    join = command(Rig.join)
+    leave = message(Rig.leave)
+    reconfigure = command(Rig.reconfigure)
+    wanted = message(Rig.wanted)
+    withdrawn = message(Rig.withdrawn)
+    granted = message(Rig.granted)
+    ended = message(Rig.ended)
+    down = message(Rig.down)
+    up = message(Rig.up)
+
+    @workflow.update
+    async def ready(self) -> str:
+        """Answer when the rig stands; refuse with the reason when it could not be founded."""
+        await workflow.wait_condition(lambda: self.state.state != "founding")
+        error = self.state.founding_error()
+        if error:
+            raise as_failure(error)
+        return self.state.state

@@ -1,0 +1,89 @@
+"""`work/<id>`: one work item from open to merged."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from rgt.worker.entity import EntityWorkflow, command, message
+
+with workflow.unsafe.imports_passed_through():
+    from rgt.model.messages import Done, Tell
+    from rgt.model.times import iso
+    from rgt.model.work import Work
+
+KEPT_CLOSED = timedelta(days=7)
+
+
+@workflow.defn(name="work_item")
+class WorkItemWorkflow(EntityWorkflow[Work]):
+    """The shell of `Work`."""
+
+    @workflow.init
+    def __init__(self, state: Work) -> None:
+        new = not state.created_at
+        super().__init__(state)
+        if new:
+            state.start()
+
+    @workflow.run
+    async def run(self, state: Work) -> str:
+        """Stay until merged, or until seven days after it was closed."""
+        self.start()
+        while not self.state.final:
+            closed = self.state.state == "closed"
+            if closed and not self.state.closed_at:
+                self.state.closed_at = iso(workflow.now())
+            elif not closed:
+                self.state.closed_at = ""
+            due = datetime.fromisoformat(self.state.closed_at) + KEPT_CLOSED if closed else None
+            if due and workflow.now() >= due:
+                break
+            try:
+                await workflow.wait_condition(
+                    lambda: self.state.final or self.full() or (self.state.state == "closed") != closed,  # noqa: B023
+                    timeout=due - workflow.now() if due else None,
+                )
+            except TimeoutError:
+                continue
+            if self.full() and not self.state.final:
+                await self.renew()
+        await self.settled()
+        return self.state.state
+
+    queue = command(Work.queue)
+    unsling = command(Work.unsling)
+    done = command(Work.done, told=True)
+    escalate = command(Work.escalate)
+    ack = command(Work.ack)
+    close = command(Work.close)
+    reopen = command(Work.reopen)
+    edit = command(Work.edit)
+    retry = command(Work.retry)
+    drop = command(Work.drop)
+
+    blocking = message(Work.blocking)
+    need_ended = message(Work.need_ended)
+    taken = message(Work.taken)
+    working = message(Work.working)
+    lost = message(Work.lost)
+    merging = message(Work.merging)
+    merged = message(Work.merged)
+    rejected = message(Work.rejected)
+    parked = message(Work.parked)
+
+    @workflow.signal
+    async def done_requested(self, c: Done) -> None:
+        """`rgt done` while no worker lived: its proof is checked now."""
+        good = await self.local("check_proof", {"item": self.state.id, "done": c.model_dump(mode="json")}, bool)
+        if good:
+            self.hear(Work.done, c)
+        else:
+            self.state.notes = [*self.state.notes, f"A `done` of {c.agent} with a wrong proof was refused."]
+            self.state.changed()
+            self.publish()
+
+    def undelivered(self, tell: Tell) -> None:
+        """A message reached nobody: the item says what that means."""
+        self.state.undelivered(tell)
