@@ -11,22 +11,11 @@ from pathlib import Path
 import pytest
 
 from rgt.model.home import Home
+from tests.repos import make_repo
+from tests.scratch import scratch_env
+from tests.town import LiveTown
 
 KEPT = ("PATH", "LANG", "TERM", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST")
-
-
-def scratch_env(root: Path) -> dict[str, str]:
-    """The whole environment of a program under test: nothing of the person who runs the suite but PATH."""
-    return {
-        **{k: os.environ[k] for k in ("PATH",) if k in os.environ},
-        "HOME": str(root),
-        "LANG": "C.UTF-8",
-        "TERM": "xterm-256color",
-        "TMUX_TMPDIR": str(root),
-        "TMPDIR": str(root),
-        "GIT_CONFIG_GLOBAL": str(root / "gitconfig"),
-        "GIT_CONFIG_NOSYSTEM": "1",
-    }
 
 
 @pytest.fixture
@@ -55,3 +44,19 @@ def gitenv(tmp: Path) -> Iterator[None]:
 def home(tmp: Path) -> Home:
     """A home directory for a town, nothing made in it yet."""
     return Home(tmp / "gtr", tmux_tmpdir=tmp)
+
+
+@pytest.fixture
+def town(tmp: Path) -> Iterator[LiveTown]:
+    """A running town; afterwards it is stopped, and nothing of it may be left."""
+    live = LiveTown(tmp)
+    live.rgt("start")
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def repo(tmp: Path) -> Path:
+    """A small repository with one commit on main, to be added as a rig."""
+    make_repo(tmp / "repo")
+    return tmp / "repo"

@@ -117,6 +117,7 @@ async def test_secrets_show_in_no_arguments_and_leave_no_file(tmux: Tmux, tmp: P
     eventually(lambda: not list(tmp.glob("s.env-*")), what="the environment files are gone")
     assert "GTR_TOKEN=hush-123" in (tmp / "env").read_text().splitlines()
     assert "of-the-worker" not in (tmp / "env").read_text()
+    eventually(lambda: "OTHER_KEY" in processes.environ(pid), what="the launcher became the program")
     assert "GTR_TOKEN" not in processes.environ(pid)
     cmdlines = [Path(f"/proc/{p}/cmdline") for p in (pid, await tmux.server_pid())]
     assert not any(b"hush" in c.read_bytes() for c in cmdlines)
