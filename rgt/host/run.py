@@ -49,7 +49,8 @@ async def run(
             raise RgtError("not_found", f"directory {cwd} is gone") from e
         raise RgtError("missing", f"{argv[0]} is not installed", "see `rgt install --check`") from e
     try:
-        out, err = await asyncio.wait_for(process.communicate(stdin), timeout)
+        async with asyncio.timeout(timeout):
+            out, err = await process.communicate(stdin)
     except TimeoutError as e:
         raise RgtError("failed", f"{argv[0]} gave no answer within {timeout:g} s: {' '.join(argv)[:200]}") from e
     finally:
