@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rgt.cli.session import session
+from rgt.host.config import set_rig_key
 from rgt.host.detect import detect_gates, detect_target
 from rgt.model import operations as ops
 from rgt.model.config import RigConfig
@@ -121,6 +122,22 @@ async def status(ctx: typer.Context, name: Name) -> None:
         f"  settings  {s.home.rig(value['name']).rig_toml}",
     ]
     s.give(value, "\n".join(lines))
+
+
+@rig.command("set")
+async def set_key(
+    ctx: typer.Context,
+    name: Name,
+    key: Annotated[str, typer.Argument(help="A key of rig.toml, such as max_polecats.")],
+    value: Annotated[str, typer.Argument(help="Its value.")],
+) -> None:
+    """Change one setting of a rig; the town takes it up at once."""
+    s = session(ctx)
+    shown = (await s.ask(ops.RIG_SHOW, ops.Id(id=name))).value
+    if s.who.role != "person":
+        raise RgtError("denied", f"a {s.who.role} may not change a rig", "ask with `rgt escalate`")
+    config = set_rig_key(s.home, shown["name"], key, value)
+    s.give(config.model_dump(mode="json", by_alias=True), f"{shown['name']}  {key} = {value}")
 
 
 async def _do(ctx: typer.Context, operation: ops.Operation[ops.Id, ops.Answer], name: str) -> None:

@@ -154,3 +154,15 @@ class RigHome:
     @property
     def rig_toml(self) -> Path:
         return self.root / "rig.toml"
+
+    def for_crew(self) -> RigHome:
+        """The same rig, with the workspaces of crew in the place of the polecats' worktrees."""
+        return CrewHome(self.root, self.name)
+
+
+class CrewHome(RigHome):
+    """A rig as crew members see it."""
+
+    @property
+    def worktrees(self) -> Path:
+        return self.crew

@@ -290,9 +290,10 @@ class AgentEvent(Message):
 
 
 class RigChanged(Message):
-    """rig.toml changed."""
+    """What rig.toml says now, or the mistake in it."""
 
     config: dict[str, Any]
+    error: str = ""
 
 
 class RefineryStart(BaseModel):

@@ -28,7 +28,7 @@ def _command(row: Row) -> str:
     if row.kind == "refinery":
         return f"rgt mq resume {row.rig}" if row.state == "paused" else f"rgt rig status {row.rig}"
     if row.kind == "rig":
-        return f"rgt rig status {row.id}"
+        return f"rgt rig set {row.id} no_gates true" if row.alert.startswith("no gates") else f"rgt rig status {row.id}"
     if row.kind == "crew":
         return f"rgt crew start {row.id}"
     return "rgt doctor"

@@ -91,6 +91,8 @@ class Rig(Entity):
     room: int = 0
     asked: int = 0
     error: dict[str, Any] | None = None
+    mistake: str = ""
+    """What is wrong in rig.toml."""
 
     @property
     def workflow(self) -> str:
@@ -103,8 +105,8 @@ class Rig(Entity):
         return self.config.source.path or self.config.source.git_url or ""
 
     def row(self) -> Row:
-        alert = ""
-        if self.state == "open" and not self.config.gates and not self.config.no_gates:
+        alert = self.mistake
+        if not alert and self.state == "open" and not self.config.gates and not self.config.no_gates:
             alert = "no gates: work runs, landings are held"
         return Row(
             kind="rig",
@@ -193,7 +195,12 @@ class Rig(Entity):
         self.tell(f"witness/{self.name}", signal, m.Empty())
 
     def reconfigure(self, c: m.RigChanged) -> None:
-        """rig.toml changed."""
+        """rig.toml was read; with a mistake in it the old configuration stays and the mistake is shown."""
+        if c.error != self.mistake:
+            self.mistake = c.error
+            self.changed()
+        if c.error:
+            return
         config = RigConfig.model_validate(c.config)
         if config == self.config:
             return

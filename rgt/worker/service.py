@@ -22,8 +22,9 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from rgt.client import temporal
-from rgt.client.direct import QUEUE, Direct, attributes
+from rgt.client.direct import Direct
 from rgt.client.feed import Live
+from rgt.client.reach import QUEUE, attributes
 from rgt.client.town import Answerer
 from rgt.host.config import read_env, read_town, write_env
 from rgt.host.processes import identify
@@ -40,6 +41,7 @@ from rgt.model.town import Boot, Host, Index, Mayor
 from rgt.worker.activities.agents import AgentActivities
 from rgt.worker.activities.rigs import RigActivities
 from rgt.worker.activities.town import TownActivities
+from rgt.worker.configs import watch_rigs
 from rgt.worker.gateway import Gateway
 from rgt.worker.workflows import ALL
 
@@ -101,6 +103,8 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
         await _open_town(client, home, host, config)
         feed = asyncio.create_task(live.run(client))
         stack.callback(feed.cancel)
+        configs = asyncio.create_task(watch_rigs(client, home))
+        stack.callback(configs.cancel)
         await live.ready.wait()
         gateway = Gateway(home, key, Direct(client, Here(home, host, live)), live, answer)
         await gateway.open()

@@ -189,7 +189,7 @@ class AgentActivities:
     @guarded
     async def start_crew(self, job: StartCrew) -> Started:
         """Prepare the workspace of a crew member and start its session."""
-        rig = self.home.rig(job.rig)
+        rig = self.home.rig(job.rig).for_crew()
         base = await hub.target_head(rig, job.target)
         branch = f"{CREW_BRANCH}/{job.name}"
         worktree = await worktrees.prepare(rig, job.name, f"crew-{job.name}", branch, base)
@@ -225,7 +225,7 @@ class AgentActivities:
     @guarded
     async def remove_crew(self, job: StartCrew) -> bool:
         """Give a crew member's workspace back to the pool, its work saved."""
-        rig = self.home.rig(job.rig)
-        if (rig.worktrees / job.name).is_dir():
+        rig = self.home.rig(job.rig).for_crew()
+        if (rig.crew / job.name).is_dir():
             await worktrees.recycle(rig, job.name, f"crew-{job.name}")
         return True

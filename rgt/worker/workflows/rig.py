@@ -120,7 +120,7 @@ class RigWorkflow(EntityWorkflow[Rig]):
     remove = command(Rig.remove, told=True)
     join = command(Rig.join)
     leave = message(Rig.leave)
-    reconfigure = command(Rig.reconfigure)
+    reconfigure = message(Rig.reconfigure)
     wanted = message(Rig.wanted)
     withdrawn = message(Rig.withdrawn)
     granted = message(Rig.granted)
