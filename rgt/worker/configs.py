@@ -24,8 +24,8 @@ async def watch_rigs(client: Client, home: Home) -> None:
     """Tell each rig its configuration now and after each change; run until cancelled."""
     home.rigs.mkdir(parents=True, exist_ok=True)
     while True:
-        rigs = sorted(p for p in home.rigs.iterdir() if (p / "rig.toml").is_file() and not p.name.startswith("."))
-        await asyncio.gather(*(tell_rig(client, home, p.name) for p in rigs))
+        rigs = sorted(p for p in home.rigs.iterdir() if p.is_dir() and not p.name.startswith("."))
+        await asyncio.gather(*(tell_rig(client, home, p.name) for p in rigs if (p / "rig.toml").is_file()))
         # Only the directories themselves: below them lie whole work trees.
         async for changes in awatch(home.rigs, *rigs, recursive=False, rust_timeout=LOOK_AGAIN, watch_filter=_matters):
             names = {Path(path).parent.name for _, path in changes if path.endswith("rig.toml")}
