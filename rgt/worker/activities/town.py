@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from rgt.client.direct import QUEUE, attributes
+from rgt.client.reach import QUEUE, attributes
 from rgt.host.config import read_rig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home

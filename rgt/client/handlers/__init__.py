@@ -1,0 +1,1 @@
+"""How each operation is carried out: one module per group of operations."""

@@ -1,0 +1,48 @@
+"""The town as a whole: its rows, needs, history, sleep and waking."""
+
+from __future__ import annotations
+
+from rgt.client import log as logs
+from rgt.client.reach import Handler, Reach, workflow_of
+from rgt.model import messages as m
+from rgt.model import operations as ops
+from rgt.model.needs import needs
+from rgt.model.tokens import Identity
+
+
+async def _rows(d: Reach, a: ops.RigFilter, who: Identity, op_id: str) -> ops.Rows:
+    rows = await d.around.rows()
+    return ops.Rows(rows=[r for r in rows if not a.rig or r.rig == a.rig or not r.rig])
+
+
+async def _needs(d: Reach, a: ops.RigFilter, who: Identity, op_id: str) -> ops.Needs:
+    rows = await d.around.rows()
+    return ops.Needs(rows=needs([r for r in rows if not a.rig or r.rig == a.rig]))
+
+
+async def _log(d: Reach, a: ops.LogArgs, who: Identity, op_id: str) -> ops.Log:
+    if not a.id:
+        return ops.Log(rows=await logs.town_log(d.client, a.limit))
+    rows = await d.around.rows()
+    row = next((r for r in rows if r.id == a.id), None)
+    workflow = workflow_of(row) if row else f"work/{await d.item(a.id)}"
+    return ops.Log(rows=await logs.entity_log(d.client, workflow, a.limit))
+
+
+async def _town_down(d: Reach, a: ops.None_, who: Identity, op_id: str) -> ops.Answer:
+    result = await d.update("boot", "down", m.Empty(op_id=op_id))
+    return ops.Answer(id="town", state=result["state"])
+
+
+async def _town_up(d: Reach, a: ops.None_, who: Identity, op_id: str) -> ops.Answer:
+    result = await d.update("boot", "up", m.Empty(op_id=op_id))
+    return ops.Answer(id="town", state=result["state"])
+
+
+HANDLERS: dict[str, Handler] = {
+    "rows": _rows,
+    "needs": _needs,
+    "log": _log,
+    "town.down": _town_down,
+    "town.up": _town_up,
+}

@@ -1,0 +1,140 @@
+"""Reaching the workflows of a town: commands, queries, and finding what a person's words mean."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
+
+from pydantic import BaseModel
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from rgt.model import messages as m
+from rgt.model import operations as ops
+from rgt.model.errors import RgtError
+from rgt.model.ids import ITEM, check_item, resolve
+from rgt.model.rows import Row
+from rgt.model.tokens import Identity
+from rgt.model.work import Work
+
+QUEUE = "rgt"
+KIND = SearchAttributeKey.for_keyword("RgtKind")
+RIG = SearchAttributeKey.for_keyword("RgtRig")
+Handler = Callable[["Reach", Any, Identity, str], Awaitable[BaseModel]]
+"""Carries out one operation: what it reaches, the arguments, who asks, the operation's id."""
+
+
+class Surroundings(Protocol):
+    """What the operations need to know of the machine they are carried out on."""
+
+    host: str
+
+    def rows(self) -> Awaitable[list[Row]]:
+        """Every row of the town, from the live copy or from its history."""
+
+    def default_runtime(self) -> str:
+        """Runtime of agents when none is asked for; empty for none."""
+
+    def runtimes(self) -> dict[str, bool]:
+        """Known runtimes, and whether each can be used here."""
+
+
+class Reach:
+    """The workflows of one town, and the machine that asks."""
+
+    def __init__(self, client: Client, around: Surroundings) -> None:
+        self.client = client
+        self.around = around
+
+    async def update(self, workflow: str, name: str, argument: BaseModel | None = None) -> dict[str, Any]:
+        """One command to one workflow."""
+        handle = self.client.get_workflow_handle(workflow)
+        args = [] if argument is None else [argument]
+        return cast(dict[str, Any], await handle.execute_update(name, args=args, result_type=dict[str, Any]))
+
+    async def show(self, workflow: str) -> dict[str, Any]:
+        """The state of one workflow, also of one that has ended."""
+        handle = self.client.get_workflow_handle(workflow)
+        return cast(dict[str, Any], await handle.query("show", result_type=dict[str, Any]))
+
+    async def item(self, given: str) -> str:
+        """The id of the item that `given` names, whole or by a unique prefix."""
+        if ITEM.fullmatch(given):
+            return given
+        if not given.startswith("gt-"):
+            check_item(given)
+        known = [r.id for r in await self.around.rows() if r.kind == "work"]
+        return resolve(given, known, "work item")
+
+    async def work(self, given: str) -> Work:
+        """The whole item."""
+        item = await self.item(given)
+        try:
+            return Work.model_validate(await self.show(f"work/{item}"))
+        except RPCError as e:
+            if e.status == RPCStatusCode.NOT_FOUND:
+                raise await self._no_item(item) from e
+            raise
+
+    async def _no_item(self, item: str) -> RgtError:
+        known = [r.id for r in await self.around.rows() if r.kind == "work"]
+        try:
+            resolve(item, known, "work item")
+        except RgtError as e:
+            return e
+        return RgtError("not_found", f"{item} has ended and its history is gone", "see `rgt log`")
+
+    async def to_item(self, given: str, name: str, argument: m.Message, op_id: str) -> ops.Answer:
+        """One command to one item."""
+        item = await self.item(given)
+        argument.op_id = op_id
+        try:
+            result = await self.update(f"work/{item}", name, argument)
+        except RPCError as e:
+            if e.status != RPCStatusCode.NOT_FOUND:
+                raise
+            work = await self.work(item)
+            raise RgtError("refused", f"{item} is {work.state} and has ended", "create a new item") from e
+        return ops.Answer(id=item, state=result["state"])
+
+    async def agent(self, address: str) -> Row:
+        """The row of the agent at `address`, by a unique prefix of it or of its name too."""
+        rows = [r for r in await self.around.rows() if r.kind in ("polecat", "crew", "witness", "refinery")]
+        names = {r.id.partition("/")[2]: r.id for r in rows if r.kind in ("polecat", "crew")}
+        found = resolve(names.get(address, address), [r.id for r in rows], "agent")
+        return next(r for r in rows if r.id == found)
+
+    async def rig(self, name: str) -> str:
+        """The name of a rig that exists."""
+        return resolve(name, [r.id for r in await self.around.rows() if r.kind == "rig"], "rig")
+
+    def runtime(self, asked: str) -> str:
+        """The runtime to use when `asked` is wished for, or none in particular; refused when it cannot start here."""
+        known = self.around.runtimes()
+        name = asked or self.around.default_runtime()
+        if not name:
+            hint = "add `--runtime scripted`, or set [runtime] default"
+            raise RgtError("refused", "no agent runtime is set up", hint)
+        name = resolve(name, known, "runtime")
+        if not known[name]:
+            raise RgtError("refused", f"runtime {name} cannot start here", "see `rgt doctor`")
+        return name
+
+
+def workflow_of(row: Row) -> str:
+    """Workflow id behind a row."""
+    prefix = {"work": "work/", "polecat": "polecat/", "crew": "agent/", "rig": "rig/", "host": "host/"}
+    if row.kind in prefix:
+        return prefix[row.kind] + row.id
+    if row.kind in ("witness", "refinery"):
+        return f"{row.kind}/{row.rig}"
+    return row.id
+
+
+def attributes(kind: str, rig: str = "") -> TypedSearchAttributes:
+    """Search attributes of a new workflow."""
+    pairs = [SearchAttributePair(KIND, kind)]
+    if rig:
+        pairs.append(SearchAttributePair(RIG, rig))
+    return TypedSearchAttributes(pairs)
