@@ -75,13 +75,13 @@ async def build(hub: Path, base: Point, entries: Sequence[Entry], strategy: Stra
 
 
 async def both_sides(hub: Path, base: str, conflict: Conflict) -> str:
-    """The latest commits on either side that touched the files in conflict, one a line, at most eight."""
+    """The latest commits on either side that touched the files in conflict, target first; one a line, at most eight."""
     shown = await try_git(
         hub, "log", "--max-count=8", "--left-right", "--no-merges", "--format=%m %h %an: %s",
         f"{base}...{conflict.entry.head}", "--", *conflict.files[:50],
     )  # fmt: skip
     names = {"<": "target:", ">": "yours: "}
-    lines = (f"{names.get(line[:1], line[:1])} {line[2:120]}" for line in shown.out.splitlines())
+    lines = (f"{names[line[0]]} {line[2:120]}" for line in sorted(shown.out.splitlines(), key=lambda x: x[0]))
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,9 +56,9 @@ async def refine(
             verdict = await _refine(run)
         except _Stop as stop:
             verdict = stop.verdict
-        except RgtError as e:
+        except (RgtError, OSError) as e:
             # Network, disk or git itself: nobody's work is at fault, and the queue tries again.
-            verdict = Verdict(kind="infra_error", message=e.line())
+            verdict = Verdict(kind="infra_error", message=e.line() if isinstance(e, RgtError) else str(e))
     if run.repaired:
         verdict.message = "; ".join(part for part in (run.repaired, verdict.message) if part)
     verdict.item, verdict.head = entry.item, entry.head
@@ -124,15 +125,15 @@ async def _refine(run: _Run) -> Verdict:
     job = run.job
     seen = await _read_authority(run)
     run.step("read")
-    landed = seen.marks.get(run.landed_ref)
-    if landed and await hub.is_ancestor(run.rig, landed.sha, seen.target.sha):
-        return await _already(run, seen, landed.sha)
+    for mark in seen.marks.values():
+        if await hub.is_ancestor(run.rig, mark.sha, seen.target.sha):
+            return await _already(run, seen, mark.sha)
     made = await _build(run, seen)
     if isinstance(made, str):
         return await _already(run, seen, made)
     run.step("built")
     if not job.gates and not job.no_gates:
-        hint = f"name one with `rgt rig set {job.rig} gate test=…`, or do without by `--no-gates`"
+        hint = "name one with `rgt rig set` or say `--no-gates`"
         raise _Stop("paused", f"no gates: rig {job.rig} does not say how to test a change; {hint}")
     await _keep(run, made)
     run.step("kept")
@@ -171,28 +172,23 @@ async def _read_authority(run: _Run) -> _Seen:
     if not await hub.is_ancestor(rig, ours, head):
         raise _Stop("paused", _diverged(run, seen))
     # The mark of a landing tells `stray_check` that this move is ours, should the run be cut off before it is recorded.
-    also = {refs.landed("source", head): head}
-    tried = seen.marks.get(run.try_ref)
-    if tried and await hub.is_ancestor(rig, tried.sha, head):
-        also |= run.landing_refs(tried.sha)
-    if not await hub.move_target(rig, job.target, head, ours, also=also):
+    if not await hub.move_target(rig, job.target, head, ours, also={refs.landed("source", head): head}):
         raise _Stop("moved", "the target moved while it was read", base=ours)
     return await _look(run)
 
 
 def _diverged(run: _Run, seen: _Seen) -> str:
-    target, source = run.job.target, run.job.source
     assert seen.theirs
+    target, source, ours = run.job.target, run.job.source, refs.target(run.job.target)
     if run.job.landing == "push":
-        undo = (
-            f"git fetch {run.rig.hub} {refs.target(target)} && "
-            f"git push --force-with-lease={target}:{seen.theirs.head} {source} FETCH_HEAD:refs/heads/{target}"
-        )
-        gone = seen.target.sha[:12]
-        return f"{target} of {source} was rewritten, {gone} is not in it any more; to put it back, in a clone: {undo}"
+        lease = f"--force-with-lease={target}:{seen.theirs.head}"
+        fetch = shlex.join(["git", "fetch", str(run.rig.hub), ours])
+        push = shlex.join(["git", "push", lease, source, f"FETCH_HEAD:refs/heads/{target}"])
+        gone = f"{target} of {source} was rewritten, {seen.target.sha[:12]} is not in it any more"
+        return f"{gone}; to put it back, in a clone: {fetch} && {push}"
     where = seen.theirs.worktree or source
-    pull = f"git -C {where} pull --rebase {run.rig.hub} {refs.target(target)}"
-    switch = "" if seen.theirs.worktree else f"git -C {where} switch {target} && "
+    pull = shlex.join(["git", "-C", where, "pull", "--rebase", str(run.rig.hub), ours])
+    switch = "" if seen.theirs.worktree else shlex.join(["git", "-C", where, "switch", target]) + " && "
     return f"{target} of {source} and the town's {target} have gone apart; to bring them together: {switch}{pull}"
 
 
@@ -245,9 +241,8 @@ async def _build(run: _Run, seen: _Seen) -> Candidate | str:
 
 async def _already(run: _Run, seen: _Seen, sha: str) -> Verdict:
     """The verdict on work that is in the target; a path that has not followed yet does so now."""
-    message = ""
+    message = "" if seen.marks else f"its work is in the target already, as {sha[:12]}"
     if run.landed_ref not in seen.marks:
-        message = f"its work is in the target already, as {sha[:12]}"
         also = run.landing_refs(sha)
         await hub.move_target(run.rig, run.job.target, seen.target.sha, seen.target.sha, also=also)
     followed = await _follow(run, seen, seen.target.sha)
