@@ -13,6 +13,7 @@ import os
 import secrets
 import shlex
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from rgt.model.home import RigHome
 
 TRANSFER = 3600.0
 """Seconds that a fetch of a whole history may take."""
+STALE_LOCK = 3.0
+"""Seconds after which the lock of the target's ref can only be a dead git's."""
 LOCK_WAIT = 120.0
 """Seconds to wait for somebody else who makes a worktree in the same hub."""
 LOCK_POLL = 0.01
@@ -124,6 +127,7 @@ async def move_target(
     """
     ref = refs.target(target)
     lines = [f"update {ref} {new} {old or '0' * len(new)}", *(f"update {r} {sha}" for r, sha in also.items())]
+    _drop_stale_lock(rig.hub / f"{ref}.lock")
     done = await _transaction(rig, lines, "rgt: land")
     if done is None:
         return True
@@ -226,7 +230,7 @@ _ON_REFS = """#!/bin/sh
 [ "$1" = prepared ] || exit 0
 while read -r old new ref; do
   case $ref in
-  refs/rgt/target/* | refs/rgt/landed/* | refs/remotes/origin/{target} | refs/heads/{target})
+  refs/rgt/target/* | refs/rgt/landed/* | refs/rgt/try/* | refs/remotes/origin/{target} | refs/heads/{target})
     key=
     read -r key <{key}
     [ -n "$key" ] && [ "$RGT_LANDING" = "$key" ] && exit 0
@@ -321,6 +325,15 @@ def _sole_maker(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _drop_stale_lock(lock: Path) -> None:
+    """Remove what a killed git left: it holds the lock for milliseconds, and only the refinery writes the ref."""
+    try:
+        if time.time() - lock.stat().st_mtime > STALE_LOCK:
+            lock.unlink()
+    except FileNotFoundError:
+        return
 
 
 def _try_lock(fd: int) -> bool:

@@ -88,7 +88,7 @@ class _Run:
     @property
     def try_ref(self) -> str:
         """The commit as which this head is to land; its ancestry in the remote proves a push that was cut off."""
-        return f"refs/rgt/try/{self.entry.item}/{self.entry.head}"
+        return refs.attempt(self.entry.item, self.entry.head)
 
     def landing_refs(self, sha: str) -> dict[str, str]:
         """What changes with the target when the head lands as `sha`: zeros delete what was only kept for the try."""
@@ -261,7 +261,7 @@ async def _test(run: _Run, made: Candidate) -> list[GateResult]:
     if known := _stored_pass(stored):
         return known
     results: list[GateResult] = []
-    env = {"CI": "1", "RGT_CANDIDATE": made.sha, "RGT_BASE": made.base.sha}
+    env = {"CI": "1", "RGT_RIG": str(rig.root), "RGT_CANDIDATE": made.sha, "RGT_BASE": made.base.sha}
     logs = rig.runs / entry.item / made.sha[:12]
 
     def printed(offset: int) -> None:

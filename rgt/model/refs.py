@@ -23,6 +23,11 @@ def landed(item: str, head: str) -> str:
     return f"refs/rgt/landed/{item}/{head}"
 
 
+def attempt(item: str, head: str) -> str:
+    """The commit as which a head is about to land; its ancestry in a remote proves a push that was cut off."""
+    return f"refs/rgt/try/{item}/{head}"
+
+
 def snapshot(item: str, stamp: str) -> str:
     """Uncommitted work that was saved before a worktree was touched."""
     return f"refs/rgt/snap/{item}/{stamp}"

@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -83,6 +84,9 @@ class Gateway:
             raise RgtError(
                 "denied", "this shell is inside an agent's session but has no GTR_TOKEN", "keep the variable"
             )
+        gate = ancestors_env(pid, ("RGT_GATE", "RGT_RIG")) if pid else None
+        if gate and Path(gate["RGT_RIG"]).parent == self.home.rigs:
+            raise RgtError("denied", "a gate may not call the town", "gates only test")
         return Identity()
 
     # --- command lines: NUL-joined `v, op_id, cwd, columns, colour, token, argc, argv…`, the rest is stdin

@@ -216,3 +216,15 @@ async def test_the_hub_lock_is_fair_to_the_loop(home: Home) -> None:
     began = time.monotonic()
     await asyncio.gather(*(hold() for _ in range(10)))
     assert time.monotonic() - began < 5
+
+
+async def test_a_lock_that_a_killed_git_left_on_the_target_does_not_stop_the_queue(home: Home) -> None:
+    """B30: SIGKILL of git inside the transaction leaves a lock file that nobody would remove."""
+    rig, source, head = await make_rig(home)
+    new = commit(source, {"a.txt": "a"})
+    await hub.fetch_branch(rig, str(source), "main")
+    lock = rig.hub / f"{refs.target('main')}.lock"
+    lock.write_text("")
+    os.utime(lock, (1, 1))
+    assert await hub.move_target(rig, "main", new, head)
+    assert await hub.target_head(rig, "main") == new
