@@ -8,7 +8,7 @@ import logging
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from rgt.model.errors import RgtError
 
@@ -28,25 +28,32 @@ def quiet_runtime() -> Runtime:
 
 
 async def connect(address: str, namespace: str) -> Client:
-    """A client of the Temporal at `address`; raises `unreachable` when it does not answer a real call."""
+    """A client of the Temporal at `address`.
+
+    Raises `unreachable` when it does not answer a real call, `missing` when it has no such namespace."""
     try:
         client = await Client.connect(
             address, namespace=namespace, runtime=quiet_runtime(), data_converter=pydantic_data_converter
         )
         await client.count_workflows("ExecutionStatus='Running'")
     except (RPCError, RuntimeError) as e:
+        if isinstance(e, RPCError) and e.status == RPCStatusCode.NOT_FOUND:
+            hint = f"`temporal operator namespace create --address {address} --namespace {namespace}`"
+            raise RgtError("missing", f"Temporal at {address} has no namespace {namespace}", hint) from e
         said = str(e).splitlines()[0][:160]
         raise RgtError("unreachable", f"Temporal at {address} does not answer: {said}", "`rgt start`") from e
     return client
 
 
-async def connect_patiently(address: str, namespace: str) -> Client:
-    """As `connect`, but waits until it answers."""
+async def connect_patiently(address: str, namespace: str, *, managed: bool = True) -> Client:
+    """As `connect`, but waits until it answers; a server of our own (`managed`) makes its namespace while it starts."""
     pause = 0.02
     while True:
         try:
             return await connect(address, namespace)
         except RgtError as e:
+            if e.code == "missing" and not managed:
+                raise
             log.debug("%s", e.message)
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 1.0)

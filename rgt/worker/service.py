@@ -30,6 +30,7 @@ from rgt.host.config import read_env, read_town, write_env
 from rgt.host.processes import identify
 from rgt.host.runtimes import presets
 from rgt.host.sessions import Session
+from rgt.host.supervisor import WRONG_CONFIGURATION
 from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
 from rgt.model.config import TownConfig
@@ -38,6 +39,7 @@ from rgt.model.home import Home
 from rgt.model.messages import HostName, SessionEvent
 from rgt.model.rows import Row
 from rgt.model.town import Boot, Host, Index, Mayor
+from rgt.worker import namespace
 from rgt.worker.activities.agents import AgentActivities
 from rgt.worker.activities.rigs import RigActivities
 from rgt.worker.activities.town import TownActivities
@@ -90,6 +92,8 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
     client = await _connected(home, stop)
     if client is None:
         return
+    retention_days = config.temporal.retention_days if read_env(home).temporal_managed else 0
+    await namespace.prepare(client, retention_days=retention_days)
     live = Live()
     tmux = Tmux(home.agents_tmux, home.tmux_conf)
     watcher = Watcher(tmux, lambda kind, session: _report(client, kind, session))
@@ -119,7 +123,8 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
 async def _connected(home: Home, stop: asyncio.Event) -> Client | None:
     """A client of the town's Temporal, once it answers; None when the worker is to stop before."""
     env = read_env(home)
-    waiting = asyncio.create_task(temporal.connect_patiently(env.temporal_address, env.namespace))
+    connecting = temporal.connect_patiently(env.temporal_address, env.namespace, managed=env.temporal_managed)
+    waiting = asyncio.create_task(connecting)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -240,7 +245,7 @@ def _record(home: Home) -> None:
 
 
 def run(work: Awaitable[None]) -> int:
-    """Run the worker's coroutine with logs on stderr; gives the exit code."""
+    """Run the worker's coroutine with logs on stderr; gives the exit code, 64 when trying again is no use."""
     logging.basicConfig(
         stream=sys.stderr,
         level=os.environ.get("RGT_LOG", "INFO"),
@@ -251,7 +256,7 @@ def run(work: Awaitable[None]) -> int:
         asyncio.run(_awaited(work))
     except RgtError as e:
         print(f"rgt: {e.line()}", file=sys.stderr, flush=True)
-        return e.exit_code
+        return e.exit_code if e.code in ("unreachable", "failed") else WRONG_CONFIGURATION
     return 0
 
 
