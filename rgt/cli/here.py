@@ -66,6 +66,9 @@ class Remains:
         """Every row, as its history tells."""
         return self.known
 
+    async def seen(self, row: str, rev: int) -> None:
+        """Nothing changes."""
+
     def default_runtime(self) -> str:
         """Nothing can be started."""
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -92,6 +93,7 @@ class Live:
         self.ready = asyncio.Event()
         self._index: dict[str, list[Any]] = {}
         self._rows: dict[str, Row] = {}
+        self._awaited: dict[tuple[str, int], asyncio.Event] = {}
         self._listeners: set[Callable[[int, Row], None]] = set()
 
     def rows(self) -> list[Row]:
@@ -101,6 +103,15 @@ class Live:
     def get(self, kind: str, id: str) -> Row | None:
         """One row."""
         return self._rows.get(f"{kind}:{id}")
+
+    async def seen(self, row: str, rev: int, within: float = 1.0) -> None:
+        """Wait until `rev` of the row `kind:id` has arrived, at most `within` seconds."""
+        if row not in self._index or self._index[row][2] < rev:
+            arrived = self._awaited.setdefault((row, rev), asyncio.Event())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await arrived.wait()
+            self._awaited.pop((row, rev), None)
 
     def listen(self, listener: Callable[[int, Row], None]) -> Callable[[], None]:
         """Call `listener(seq, row)` at every change; gives the function that ends it."""
@@ -125,6 +136,9 @@ class Live:
             return None
         row = Row.unpack(packed)
         k = key(packed)
+        for (awaited, rev), arrived in self._awaited.items():
+            if awaited == k and row.rev >= rev:
+                arrived.set()
         if row.gone:
             self._rows.pop(k, None)
         else:

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from rgt.model import messages as m
 from rgt.model import operations as ops
+from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.ids import ITEM, check_item, resolve
 from rgt.model.rows import Row
@@ -33,6 +34,9 @@ class Surroundings(Protocol):
     def rows(self) -> Awaitable[list[Row]]:
         """Every row of the town, from the live copy or from its history."""
 
+    async def seen(self, row: str, rev: int) -> None:
+        """Wait until `rows` tells of this change (`kind:id`), a second at most: who has commanded sees its effect."""
+
     def default_runtime(self) -> str:
         """Runtime of agents when none is asked for; empty for none."""
 
@@ -51,7 +55,19 @@ class Reach:
         """One command to one workflow."""
         handle = self.client.get_workflow_handle(workflow)
         args = [] if argument is None else [argument]
-        return cast(dict[str, Any], await handle.execute_update(name, args=args, result_type=dict[str, Any]))
+        result = cast(dict[str, Any], await handle.execute_update(name, args=args, result_type=dict[str, Any]))
+        await self.around.seen(result["row"], result["rev"])
+        return result
+
+    async def open(self, kind: str, state: Entity, workflow: str, rig: str = "") -> WorkflowHandle[Any, Any]:
+        """Start a workflow; raises `WorkflowAlreadyStartedError` when it is open."""
+        handle = await self.client.start_workflow(
+            kind, state, id=workflow, task_queue=QUEUE, search_attributes=attributes(kind, rig)
+        )
+        row = state.row()
+        if row is not None:
+            await self.around.seen(row.key, 1)
+        return handle
 
     async def show(self, workflow: str) -> dict[str, Any]:
         """The state of one workflow, also of one that has ended."""

@@ -44,6 +44,12 @@ class Entity(BaseModel):
         """The row that lists and editors show, or None for an entity that has none."""
         return None
 
+    def next_wake(self) -> str:
+        """When its workflow wakes by itself, with nobody telling it anything; empty for never.
+
+        An idle town costs nothing because no entity names a time within the hour."""
+        return ""
+
     def answered(self, op_id: str, result: Any) -> None:
         """Remember what a command was answered."""
         if not op_id:

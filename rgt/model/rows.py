@@ -36,6 +36,11 @@ class Row(BaseModel):
     gone: bool = False
     """The entity has ended and its row leaves the index."""
 
+    @property
+    def key(self) -> str:
+        """Key of the row in an index."""
+        return f"{self.kind}:{self.id}"
+
     def pack(self) -> list[Any]:
         """The positional form that travels and is stored: at most 150 bytes in the ordinary case."""
         values = [getattr(self, name) for name in FIELDS]

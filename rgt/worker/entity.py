@@ -112,9 +112,11 @@ class EntityWorkflow(Generic[S]):
             given = method(self.state, c)
         except Exception as e:
             raise as_failure(e) from e
-        result = given if isinstance(given, dict) else {"state": getattr(self.state, "state", "")}
-        self.state.answered(c.op_id, result)
         self.publish()
+        row = self.state.row()
+        result = {"state": getattr(self.state, "state", ""), "row": row.key if row else "", "rev": self._published}
+        result.update(given or {})
+        self.state.answered(c.op_id, result)
         if told:
             due = self._sent + len(self.state.outbox)
             await workflow.wait_condition(lambda: self._sent >= due)

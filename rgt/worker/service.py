@@ -66,6 +66,11 @@ class Here:
         await self.live.ready.wait()
         return self.live.rows()
 
+    async def seen(self, row: str, rev: int) -> None:
+        """Wait until the live copy holds this change."""
+        if row:
+            await self.live.seen(row, rev)
+
     def default_runtime(self) -> str:
         """The configured runtime of agents."""
         return read_town(self.home).runtime.default

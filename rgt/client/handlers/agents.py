@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from rgt.client.reach import QUEUE, Handler, Reach, attributes, workflow_of
+from rgt.client.reach import Handler, Reach, workflow_of
 from rgt.model import messages as m
 from rgt.model import operations as ops
 from rgt.model.agents import Crew
@@ -82,9 +82,7 @@ async def _crew_create(d: Reach, a: ops.CrewCreate, who: Identity, op_id: str) -
     runtime = d.runtime(a.runtime)
     await d.update(f"rig/{rig.name}", "join", m.Assigned(item=a.name, attempt=0, op_id=op_id))
     crew = Crew(rig=rig.name, name=a.name, host=rig.host, target=rig.config.target, source=rig.source, runtime=runtime)
-    await d.client.start_workflow(
-        "agent", crew, id=crew.workflow, task_queue=QUEUE, search_attributes=attributes("crew", rig.name)
-    )
+    await d.open("agent", crew, crew.workflow, rig.name)
     return ops.Answer(id=crew.address, state="stopped")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from rgt.client.reach import QUEUE, Handler, Reach, attributes
+from rgt.client.reach import Handler, Reach
 from rgt.model import messages as m
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
@@ -19,9 +19,7 @@ async def _rig_add(d: Reach, a: ops.RigAdd, who: Identity, op_id: str) -> ops.Th
     if any(r.kind == "rig" and r.id == a.name for r in await d.around.rows()):
         raise RgtError("exists", f"rig {a.name} exists", "see `rgt rig list`, or choose another name")
     try:
-        handle = await d.client.start_workflow(
-            "rig", rig, id=rig.workflow, task_queue=QUEUE, search_attributes=attributes("rig", a.name)
-        )
+        handle = await d.open("rig", rig, rig.workflow, a.name)
     except WorkflowAlreadyStartedError as e:
         raise RgtError("exists", f"rig {a.name} exists", "see `rgt rig list`, or choose another name") from e
     await handle.execute_update("ready")

@@ -7,7 +7,7 @@ import hashlib
 
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from rgt.client.reach import QUEUE, Handler, Reach, attributes
+from rgt.client.reach import Handler, Reach
 from rgt.model import messages as m
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
@@ -27,9 +27,7 @@ async def _work_create(d: Reach, a: ops.WorkCreate, who: Identity, op_id: str) -
         id = _drawn(f"{op_id}:{salt}")
         work = Work(**fields, id=id, created_by=who.address or "person", op=op_id)
         try:
-            await d.client.start_workflow(
-                "work_item", work, id=work.workflow, task_queue=QUEUE, search_attributes=attributes("work", a.rig)
-            )
+            await d.open("work_item", work, work.workflow, a.rig)
         except WorkflowAlreadyStartedError:
             if (await d.show(work.workflow)).get("op") != op_id:
                 continue
@@ -79,7 +77,7 @@ async def _work_reopen(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.An
             raise
     # It has ended: a new run goes on from its last state.
     work.state, work.closed_at, work.created_at = "open", "", work.created_at
-    await d.client.start_workflow("work_item", work, id=work.workflow, task_queue=QUEUE)
+    await d.open("work_item", work, work.workflow, work.rig)
     return ops.Answer(id=work.id, state="open")
 
 

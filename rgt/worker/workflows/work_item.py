@@ -10,10 +10,7 @@ from rgt.worker.entity import EntityWorkflow, command, message
 
 with workflow.unsafe.imports_passed_through():
     from rgt.model.messages import Done, Tell
-    from rgt.model.times import iso
     from rgt.model.work import Work
-
-KEPT_CLOSED = timedelta(days=7)
 
 
 @workflow.defn(name="work_item")
@@ -32,18 +29,14 @@ class WorkItemWorkflow(EntityWorkflow[Work]):
         """Stay until merged, or until seven days after it was closed."""
         self.start()
         while not self.state.final:
-            closed = self.state.state == "closed"
-            if closed and not self.state.closed_at:
-                self.state.closed_at = iso(workflow.now())
-            elif not closed:
-                self.state.closed_at = ""
-            due = datetime.fromisoformat(self.state.closed_at) + KEPT_CLOSED if closed else None
-            if due and workflow.now() >= due:
+            wake = self.state.next_wake()
+            left = datetime.fromisoformat(wake) - workflow.now() if wake else None
+            if left is not None and left <= timedelta(0):
                 break
             try:
                 await workflow.wait_condition(
-                    lambda: self.state.final or self.full() or (self.state.state == "closed") != closed,  # noqa: B023
-                    timeout=due - workflow.now() if due else None,
+                    lambda: self.state.final or self.full() or self.state.next_wake() != wake,  # noqa: B023
+                    timeout=left,
                 )
             except TimeoutError:
                 continue
@@ -77,12 +70,9 @@ class WorkItemWorkflow(EntityWorkflow[Work]):
     async def done_requested(self, c: Done) -> None:
         """`rgt done` while no worker lived: its proof is checked now."""
         good = await self.local("check_proof", {"item": self.state.id, "done": c.model_dump(mode="json")}, bool)
-        if good:
-            self.hear(Work.done, c)
-        else:
-            self.state.notes = [*self.state.notes, f"A `done` of {c.agent} with a wrong proof was refused."]
-            self.state.changed()
-            self.publish()
+        self.clock()
+        self.state.done_left(c, good)
+        self.publish()
 
     def undelivered(self, tell: Tell) -> None:
         """A message reached nobody: the item says what that means."""
