@@ -11,6 +11,7 @@ from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.rows import Row
 from rgt.model.times import epoch
+from rgt.model.work import MAX_DEATHS
 
 Phase = Literal["starting", "working", "finishing", "asleep", "parking", "parked"]
 Diagnosis = Literal["fine", "session_gone", "agent_exited", "orphan", "finished", "unknown"]
@@ -50,7 +51,10 @@ class Polecat(Entity):
     asleep: bool = False
     restart: bool = False
     dead: bool = False
-    resume: bool = False
+    deaths: int = 0
+    """Of its processes in this attempt."""
+    unused: bool = False
+    """It could not be started, and nothing is left of it."""
     diagnosis: Diagnosis = "fine"
     status: str = ""
     """How its last process ended."""
@@ -86,6 +90,8 @@ class Polecat(Entity):
     def to(self, phase: Phase) -> None:
         """Enter a phase and tell the witness."""
         self.phase = phase
+        if phase == "working":
+            self.diagnosis = "fine"
         now = m.AgentNow(agent=self.address, item=self.start.item, state=phase, diagnosis=self.diagnosis)
         self.tell(f"witness/{self.start.rig}", "agent_now", now)
         self.changed()
@@ -95,10 +101,12 @@ class Polecat(Entity):
         if c.item == self.start.item and c.attempt == self.start.attempt:
             self.done = True
 
-    def stop(self, c: m.Finished) -> None:
+    def stop(self, c: m.Stop) -> None:
         """The item was taken back, closed or merged."""
         if c.item == self.start.item:
             self.stopped = True
+            if c.released and self.phase == "working" and not (self.done or self.dead):
+                self.diagnosis = diagnose(True, True, "closed")
 
     def kill(self, c: m.Empty) -> None:
         """A person ends the process; the work is kept and the attempt counts as lost."""
@@ -128,8 +136,16 @@ class Polecat(Entity):
         if c.kind == "alive":
             return
         self.dead = True
-        self.diagnosis = diagnose(c.kind == "dead", False, "in_progress")
+        self.diagnosis = diagnose(c.kind == "dead", False, "submitted" if self.done else "in_progress")
         self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}" if c.status is not None else c.kind
+
+    def died(self) -> bool:
+        """Its process is dead and the item not done: whether another one may go on.
+
+        The first death in an attempt is made good; the second, or the third of the item, ends the attempt."""
+        self.pid = 0
+        self.deaths += 1
+        return self.deaths == 1 and self.start.deaths + self.deaths < MAX_DEATHS
 
     def agent_event(self, c: m.AgentEvent) -> None:
         """Its hooks say what it does."""
@@ -228,7 +244,7 @@ class Crew(Entity):
     def assigned(self, c: m.Assigned) -> None:
         """An item is put on its hook; one at a time."""
         if self.item and self.item != c.item:
-            busy = m.Lost(attempt=c.attempt, reason=f"{self.address} works on {self.item}", death=False)
+            busy = m.Lost(attempt=c.attempt, reason=f"{self.address} works on {self.item}")
             self.tell(f"work/{c.item}", "lost", busy)
             return
         self.item, self.attempt, self.title = c.item, c.attempt, c.title
@@ -306,11 +322,13 @@ class Witness(Entity):
     def agent_now(self, c: m.AgentNow) -> None:
         """A polecat says how it is."""
         before = len(self.agents)
+        known = self.agents.get(c.agent)
         if c.state == "parked":
             self.agents.pop(c.agent, None)
         else:
             self.agents[c.agent] = Seen(item=c.item, state=c.state, diagnosis=c.diagnosis, since=c.since)
-        if c.diagnosis not in ("", "fine", "finished"):
+        told = known is not None and known.diagnosis == c.diagnosis
+        if c.diagnosis not in ("", "fine", "finished") and not told:
             self.verdicts = [*self.verdicts[-49:], f"{c.agent} on {c.item}: {c.diagnosis}"]
         if bool(before) != bool(self.agents):
             self.changed()

@@ -95,6 +95,8 @@ class Wanted(Message):
     """The queue sent the last attempt back: same worktree, the failure is the first message."""
     runtime: str = ""
     since: str = ""
+    deaths: int = 0
+    """Of earlier attempts, since the item was slung."""
 
 
 class Withdrawn(Message):
@@ -124,6 +126,14 @@ class Finished(Message):
 
     item: str
     attempt: int
+
+
+class Stop(Message):
+    """The attempt is over whatever the agent is at; `released`: its item is merged or closed."""
+
+    item: str
+    attempt: int
+    released: bool = False
 
 
 class Outcome(Message):
@@ -161,7 +171,9 @@ class Working(Message):
 
 
 class Lost(Message):
-    """The attempt ended without `rgt done`. `head` is what the branch holds; `landed`: the target holds it already."""
+    """The attempt ended without `rgt done`. `head` is what the branch holds; `landed`: the target holds it already.
+
+    `deaths` of its processes in this attempt: an end by a person, by `down` or for want of a free hook is none."""
 
     attempt: int
     generation: int = 1
@@ -170,7 +182,7 @@ class Lost(Message):
     head: str = ""
     branch: str = ""
     landed: bool = False
-    death: bool = True
+    deaths: int = 0
 
 
 # --- refinery → work item
@@ -220,6 +232,8 @@ class PolecatStart(BaseModel):
     target: str = "main"
     branch: str = ""
     rejected: bool = False
+    deaths: int = 0
+    """Of earlier attempts, since the item was slung."""
     runtime: str = ""
     source: str = ""
     setup_copy: list[str] = Field(default_factory=list)
@@ -227,12 +241,13 @@ class PolecatStart(BaseModel):
 
 
 class Ended(Message):
-    """A polecat's attempt is over and its worktree parked."""
+    """A polecat's attempt is over and its worktree parked; `unused`: it never began, and nothing is left of it."""
 
     name: str
     item: str
     attempt: int
     outcome: str
+    unused: bool = False
 
 
 class AgentNow(Message):

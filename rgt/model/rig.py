@@ -34,6 +34,7 @@ class Waiting(BaseModel):
     rejected: bool = False
     runtime: str = ""
     since: str = ""
+    deaths: int = 0
 
 
 class Live(BaseModel):
@@ -244,7 +245,8 @@ class Rig(Entity):
         for name, live in self.live.items():
             if live.item == c.item and name not in self.stopping:
                 self.stopping.append(name)
-                self.tell(f"polecat/{self.name}/{name}", "stop", m.Finished(item=c.item, attempt=live.attempt))
+                stop = m.Stop(item=c.item, attempt=live.attempt, released=c.released)
+                self.tell(f"polecat/{self.name}/{name}", "stop", stop)
         if c.released and c.item in self.names and c.item not in self.release:
             self.release.append(c.item)
         self.changed()
@@ -301,6 +303,7 @@ class Rig(Entity):
             target=self.config.target,
             branch=work_branch(name, waiting.item),
             rejected=waiting.rejected,
+            deaths=waiting.deaths,
             runtime=waiting.runtime,
             source=self.source,
             setup_copy=self.config.setup.copy_files,
@@ -315,6 +318,8 @@ class Rig(Entity):
         del self.live[c.name]
         if c.name in self.stopping:
             self.stopping.remove(c.name)
+        if c.unused:
+            self.names.pop(c.item, None)
         self.ask()
         self.changed()
 

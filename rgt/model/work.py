@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -12,13 +13,17 @@ from rgt.model.errors import RgtError
 from rgt.model.prompts import ItemFacts
 from rgt.model.queue import Entry, Priority, Verdict
 from rgt.model.rows import Row, cut
-from rgt.model.times import epoch
+from rgt.model.times import epoch, iso
 
 State = Literal[
     "open", "blocked", "queued", "assigned", "in_progress", "submitted", "merging", "merged", "closed", "failed"
 ]
 WORKING: tuple[State, ...] = ("assigned", "in_progress")
+OVER: tuple[State, ...] = ("merged", "closed", "failed")
 MAX_DEATHS = 3
+"""Deaths of an item's agents, over all attempts since it was slung, after which a person is asked."""
+KEPT_CLOSED = timedelta(days=7)
+"""How long a closed item stays open as a workflow."""
 NOTES = 12
 NOTE_CHARS = 2000
 
@@ -72,7 +77,7 @@ class Work(Entity, NewWork):
     unmet: list[str] = Field(default_factory=list)
     blocks: list[str] = Field(default_factory=list)
     reason: str = ""
-    """Why it is blocked or parked."""
+    """Why it is blocked or parked; empty while it only waits for `unmet`."""
     notes: list[str] = Field(default_factory=list)
     """What earlier attempts left for the next one."""
     verdict: Verdict | None = None
@@ -93,7 +98,7 @@ class Work(Entity, NewWork):
         alert = ""
         if self.escalation is not None:
             alert = f"asks: {self.escalation.message}"
-        elif self.state == "failed" or (self.state == "blocked" and not self.unmet):
+        elif self.state == "failed" or (self.state == "blocked" and (self.reason or not self.unmet)):
             alert = self.reason or self.state
         elif self.state == "submitted" and self.reason:
             alert = self.reason
@@ -114,8 +119,15 @@ class Work(Entity, NewWork):
             alert=alert,
         )
 
+    def next_wake(self) -> str:
+        return iso(datetime.fromisoformat(self.closed_at) + KEPT_CLOSED) if self.state == "closed" else ""
+
     def _to(self, state: State, reason: str = "") -> None:
+        if state not in ("submitted", "merging", *OVER):
+            # The same head may be finished once more: what was answered the first time is no answer then.
+            self.answers = {k: v for k, v in self.answers.items() if not k.startswith("done:")}
         self.state, self.reason = state, reason
+        self.closed_at = self.updated_at if state == "closed" else ""
         self.changed()
 
     def _refuse(self, what: str, hint: str) -> RgtError:
@@ -144,7 +156,7 @@ class Work(Entity, NewWork):
         if self.unmet:
             for need in self.unmet:
                 self.tell(f"work/{need}", "blocking", m.Blocks(item=self.id))
-            self._to("blocked", f"waits for {', '.join(self.unmet)}")
+            self._to("blocked")
         else:
             self._dispatch()
 
@@ -163,6 +175,7 @@ class Work(Entity, NewWork):
             rejected=rejected,
             runtime=self.runtime,
             since=self.updated_at,
+            deaths=self.deaths,
         )
         self.tell(f"rig/{self.rig}", "wanted", wanted)
 
@@ -170,8 +183,9 @@ class Work(Entity, NewWork):
         """Take it back; the work is saved and kept."""
         if self.state == "open" and not self.target:
             raise self._refuse("it is on nobody's hook", f"`rgt sling {self.id} --target RIG` puts it on one")
-        if self.state not in ("queued", "blocked", *WORKING):
-            raise self._refuse("it cannot be taken back now", f"`rgt work show {self.id}`")
+        if self.state not in ("queued", *WORKING) and not (self.state == "blocked" and self.unmet):
+            hint = f"`rgt work reopen {self.id}`" if self.state == "blocked" else f"`rgt work show {self.id}`"
+            raise self._refuse("it cannot be taken back now", hint)
         self._withdraw()
         self.target = self.to_agent = ""
         self._to("open")
@@ -191,14 +205,14 @@ class Work(Entity, NewWork):
             raise RgtError(
                 "denied", f"{self.id} is {self.address or 'nobody'}'s, not yours", "finish the item on your hook"
             )
-        if self.state in ("merged", "closed", "failed", "merging"):
-            hint = f"`rgt work reopen {self.id}`" if self.state != "merging" else "wait for the verdict"
+        if self.state in OVER:
+            hint = "create a new item for more" if self.final else f"`rgt work reopen {self.id}`"
             raise self._refuse("it cannot be finished now", hint)
         if c.agent and self.branch and c.branch != self.branch:
             raise RgtError(
                 "refused", f"{self.id} is worked on in {self.branch}, not in {c.branch}", f"commit on {self.branch}"
             )
-        if c.agent and self.state not in WORKING:
+        if c.agent and self.state == "open":
             raise self._refuse("it is not on your hook any more", "stop here; your commits are kept")
         rig = c.rig or self.rig
         if not self.no_merge and not self.review_only and not rig:
@@ -206,15 +220,29 @@ class Work(Entity, NewWork):
         self.rig, self.branch, self.summary = rig, c.branch, c.summary
         if self.escalation and c.agent:
             self.escalation = None
-        self._finish_agent()
+        self.pid = 0
+        if self.state in WORKING:
+            self._finish_agent()
+        elif self.state in ("queued", "blocked"):
+            self._withdraw()
         if self.review_only or self.no_merge:
             self.head = c.head
             self._close("done")
             return
-        if self.head and self.state == "submitted":
+        if self.state in ("submitted", "merging"):
             self.tell(f"refinery/{self.rig}", "withdrawn", m.Withdrawn(item=self.id, head=self.head))
         self.head = c.head
         self._submit()
+
+    def done_left(self, c: m.Done, proven: bool) -> None:
+        """`rgt done` while no worker lived. Nobody waits for the answer, so a refusal becomes a note on the item."""
+        try:
+            if not proven:
+                raise RgtError("denied", f"its proof is not that of {c.agent or 'an agent'}", "")
+            self.done(c)
+        except RgtError as e:
+            self.notes = remember(self.notes, f"`rgt done` at {c.head[:8]}, left while no worker lived: {e.line()}")
+            self.changed()
 
     def _submit(self) -> None:
         entry = Entry(
@@ -346,15 +374,15 @@ class Work(Entity, NewWork):
         if c.attempt != self.attempt or self.state not in ("queued", *WORKING):
             return
         self.pid = 0
+        self.deaths += c.deaths
         if c.landed and c.head:
             self.head, self.branch = c.head, c.branch
             self._submit()
             return
         self.notes = remember(self.notes, f"Attempt {c.attempt} ended: {c.reason}. {c.notes}".strip())
-        if c.death:
-            self.deaths += 1
         if self.deaths >= MAX_DEATHS or self.to_agent:
-            self.escalation = Escalation(message=f"{c.reason}, {self.deaths} times", by=self.address)
+            died = f" ({self.deaths} deaths)" if self.deaths else ""
+            self.escalation = Escalation(message=f"{c.reason}{died}", by=self.address)
             self._withdraw()
             self._to("blocked", c.reason)
         else:
@@ -379,10 +407,15 @@ class Work(Entity, NewWork):
             self._to("merging")
 
     def merged(self, c: m.Merged) -> None:
-        """The target holds it: accepted in every state."""
+        """The target holds it: accepted in every state. An older head landed: the newer one goes on."""
         if self.state == "merged":
             return
-        self.sha, self.head, self.escalation, self.pid = c.sha, c.head, None, 0
+        self.sha = c.sha
+        if c.head != self.head and self.state in ("submitted", "merging"):
+            self.notes = remember(self.notes, f"{c.head[:8]} landed as {c.sha[:8]}; {self.head[:8]} goes on")
+            self.changed()
+            return
+        self.head, self.escalation, self.pid = c.head, None, 0
         self._withdraw(released=True)
         self._to("merged")
         self._report()
@@ -393,6 +426,10 @@ class Work(Entity, NewWork):
             return
         v = c.verdict
         self.verdict = v
+        if v.kind == "refused" and self.sha:
+            # An older head of it landed, and the newer one brings nothing more.
+            self.merged(m.Merged(head=c.head, sha=self.sha))
+            return
         self.rejections += 1
         self.notes = remember(self.notes, f"The merge queue sent {c.head[:8]} back ({v.kind}): {v.message}")
         if not self.agent:

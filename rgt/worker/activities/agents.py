@@ -55,7 +55,8 @@ class AgentActivities:
             base = await hub.target_head(rig, s.target)
             if not base:
                 raise RgtError("failed", f"rig {s.rig} has no target {s.target}", "see `rgt doctor`")
-            if job.mode == "resumed" and await candidate.landed_as(rig.hub, base, job.branch):
+            again = job.mode == "resumed" or (job.mode == "start" and s.attempt > 1)
+            if again and await candidate.landed_as(rig.hub, base, job.branch):
                 head = await git(rig.hub, "rev-parse", job.branch)
                 return Started(outcome="landed", head=head, branch=job.branch)
             worktree = await worktrees.prepare(rig, s.name, s.item, job.branch, base)
@@ -68,6 +69,16 @@ class AgentActivities:
         if refusal:
             return Started(outcome="refused", reason=refusal, worktree=str(worktree))
         assert work is not None
+        try:
+            session = await self._begin(job, work, worktree)
+        except RgtError as e:
+            e.data["unused"] = await self._roll_back(job, worktree)
+            raise
+        self.watcher.watch(session)
+        return Started(pid=session.pid, worktree=str(worktree), branch=job.branch)
+
+    async def _begin(self, job: StartAgent, work: Work, worktree: Path) -> Session:
+        s = job.start
         address = f"{s.rig}/{s.name}"
         launch = self._launch(
             agent=f"polecat/{address}",
@@ -84,14 +95,14 @@ class AgentActivities:
             runtime=s.runtime,
             work=work,
         )
-        try:
-            session = await sessions.launch(self.tmux, launch)
-        except RgtError:
-            if job.generation == 1 and s.attempt == 1:
-                await worktrees.recycle(rig, s.name, s.item)
-            raise
-        self.watcher.watch(session)
-        return Started(pid=session.pid, worktree=str(worktree), branch=job.branch)
+        return await sessions.launch(self.tmux, launch)
+
+    async def _roll_back(self, job: StartAgent, worktree: Path) -> bool:
+        """Give the worktree of an agent that could not be started back to the pool, if nobody ever worked in it."""
+        facts = await saving.describe(worktree)
+        if job.generation > 1 or not facts.readable or facts.dirty or facts.ahead:
+            return False
+        return await worktrees.recycle(self.home.rig(job.start.rig), job.start.name, job.start.item)
 
     async def _read(self, item: str) -> Work | None:
         """The item, or None when there is none; unreadable is an error, so that the start waits and is tried again."""

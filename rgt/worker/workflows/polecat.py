@@ -67,7 +67,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         )
         s.tell(f"work/{s.start.item}", "taken", taken)
 
-    def _lose(self, reason: str, *, death: bool = True, head: str = "", landed: bool = False) -> None:
+    def _lose(self, reason: str, *, head: str = "", landed: bool = False) -> None:
         s = self.state
         s.outcome = s.outcome or reason
         lost = Lost(
@@ -77,7 +77,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
             head=head,
             branch=s.branch,
             landed=landed,
-            death=death,
+            deaths=s.deaths,
         )
         s.tell(f"work/{s.start.item}", "lost", lost)
         s.to("parking")
@@ -94,11 +94,14 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         try:
             started = await self.on_host(s.start.host, "start_agent", job, Started, seconds=120, tries=3)
         except ActivityError as e:
-            self._lose(f"it could not be started: {cause(e).line()}")
+            why = cause(e)
+            s.died()
+            s.unused = bool(why.data.get("unused"))
+            self._lose(f"it could not be started: {why.line()}")
             return
         s.pid, s.worktree = started.pid, started.worktree
         if started.outcome == "landed":
-            self._lose("its work is in the target already", head=started.head, landed=True, death=False)
+            self._lose("its work is in the target already", head=started.head, landed=True)
         elif started.outcome == "refused":
             s.outcome = started.reason
             s.to("parking")
@@ -131,12 +134,10 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
             await self._end_session()
             self._next_generation()
         elif s.dead:
-            s.pid = 0
-            if s.generation == 1 or s.resume:
-                s.resume = False
+            if s.died():
                 self._next_generation()
             else:
-                self._lose(f"the agent died again ({s.status})")
+                self._lose(f"the agent died ({s.status})")
 
     def _next_generation(self) -> None:
         self.state.generation += 1
@@ -161,8 +162,6 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
             s.outcome = "stopped" if s.stopped else "finished"
             s.to("parking")
         elif not s.asleep:
-            # An end by `down` is not a death: the first real one after it may still resume.
-            s.resume = True
             self._next_generation()
 
     async def _park(self) -> None:
@@ -170,6 +169,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         s = self.state
         s.pid = 0
         ended = Ended(name=s.start.name, item=s.start.item, attempt=s.start.attempt, outcome=s.outcome)
+        ended.unused = s.unused
         s.tell(f"rig/{s.start.rig}", "ended", ended)
         s.to("parked")
 
