@@ -54,7 +54,7 @@ class Host(Entity):
             self.agents, self.slots = c.agents, c.slots
             self.changed()
         self._lend(self.wanted, self.room, self.agents, "rig", "granted", m.Room)
-        self._lend(self.wanted_slots, self.gates, self.slots, "refinery", "granted", m.Slot)
+        self._lend_slots()
 
     def room_wanted(self, c: m.RoomWanted) -> None:
         """A rig wants so many agent places in all."""
@@ -64,7 +64,11 @@ class Host(Entity):
     def slot_wanted(self, c: m.SlotWanted) -> None:
         """A refinery wants so many gate slots in all."""
         self.wanted_slots[c.rig] = c.total
-        self._lend(self.wanted_slots, self.gates, self.slots, "refinery", "granted", m.Slot)
+        self._lend_slots()
+
+    def _lend_slots(self) -> None:
+        # A refinery keeps its slot also while it has nothing to test, so nobody may be left without one.
+        self._lend(self.wanted_slots, self.gates, max(self.slots, len(self.wanted_slots)), "refinery", "granted", m.Slot)
 
     def _lend(
         self, wanted: dict[str, int], lent: dict[str, int], total: int, kind: str, signal: str, message: type[Any]
@@ -81,7 +85,7 @@ class Host(Entity):
         self.wanted.pop(c.rig, None)
         self.wanted_slots.pop(c.rig, None)
         self._lend(self.wanted, self.room, self.agents, "rig", "granted", m.Room)
-        self._lend(self.wanted_slots, self.gates, self.slots, "refinery", "granted", m.Slot)
+        self._lend_slots()
 
 
 def lend(wanted: dict[str, int], total: int) -> dict[str, int]:
