@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,7 +52,7 @@ class SocketTown:
             raise RgtError.from_dict(answer["error"])
         return operation.result.model_validate(answer["ok"])
 
-    async def subscribe(self) -> AsyncIterator[tuple[int, list[Row], bool]]:
+    async def subscribe(self) -> AsyncGenerator[tuple[int, list[Row], bool], None]:
         """The town as it changes: first (seq, every row, True), then (seq, [the changed row], False)."""
         reader, writer = await self._open()
         try:
