@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rgt.cli.answer import answer, program
@@ -15,6 +17,9 @@ from rgt.client.town import Call, new_op_id
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 
+READER_GONE = 141
+"""Exit code when nobody reads the answer any more, as shells have it of a program that SIGPIPE ended."""
+
 
 def main() -> int:
     """Run one command line; gives its exit code."""
@@ -22,18 +27,21 @@ def main() -> int:
     argv = sys.argv[1:] or ["--help"]
     try:
         town, who = here(home, os.environ)
+        cwd = working_directory()
     except RgtError as e:
-        print(f"rgt: {e.line()}", file=sys.stderr)
+        print(json.dumps({"error": e.as_dict()}) if "--json" in argv else f"rgt: {e.line()}", file=sys.stderr)
         return e.exit_code
     call = Call(
         argv=argv,
         town=town,
         who=who,
-        cwd=str(Path.cwd()),
+        cwd=cwd,
         columns=shutil.get_terminal_size((200, 50)).columns,
         colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
+        ascii=not utf8(os.environ),
+        token=os.environ.get("GTR_TOKEN", ""),
         stdin=sys.stdin.buffer.read() if "-" in argv else b"",
-        op_id=new_op_id(),
+        op_id=os.environ.pop("RGT_OP_ID", "") or new_op_id(),
     )
     try:
         done = asyncio.run(answer(call, home, local=True))
@@ -42,8 +50,23 @@ def main() -> int:
     except RunWorker as e:
         return run_worker(e.home, e.host)
     sys.stdout.write("".join(done.out))
+    sys.stdout.flush()
     sys.stderr.write("".join(done.err))
     return done.code
+
+
+def working_directory() -> str:
+    """Where this process is; refused when somebody has removed it."""
+    try:
+        return str(Path.cwd())
+    except OSError as e:
+        raise RgtError("usage", "this directory is gone", "cd to one that exists") from e
+
+
+def utf8(env: Mapping[str, str]) -> bool:
+    """Whether the locale of this environment bears UTF-8."""
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    return "utf8" in locale.lower().replace("-", "")
 
 
 def run_worker(home: Home, host: str) -> int:
@@ -59,8 +82,10 @@ def run_worker(home: Home, host: str) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        code = main()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = READER_GONE
     # A short-lived process with Temporal's core loaded can abort at interpreter exit.
     os._exit(code)

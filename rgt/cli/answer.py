@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from typer.exceptions import Abort, Exit, TyperException
 
 from rgt.cli.lifecycle import RunWorker
+from rgt.cli.render import plain
 from rgt.cli.session import Session
 from rgt.client.town import Call
 from rgt.model.errors import RgtError
@@ -49,6 +50,10 @@ async def answer(call: Call, home: Home, *, local: bool = False) -> Session:
         _fail(s, e)
     except RunWorker:
         raise
+    except BrokenPipeError:
+        if local:
+            raise
+        _fail(s, RgtError("failed", "a program that was asked went away", "try again"))
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(p) for p in first["loc"])
@@ -56,6 +61,8 @@ async def answer(call: Call, home: Home, *, local: bool = False) -> Session:
     except Exception as e:
         s.err.append(traceback.format_exc())
         _fail(s, RgtError("internal", f"{type(e).__name__}: {e}"[:300], "this is a bug in rgt"))
+    if call.ascii and not as_json:
+        s.out, s.err = [plain(t) for t in s.out], [plain(t) for t in s.err]
     return s
 
 

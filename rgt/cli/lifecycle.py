@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from rgt.client.socket import SocketTown
 from rgt.client.town import Town
 from rgt.host import daemon, server, sessions
 from rgt.host.config import Env, read_env, read_town, write_env
-from rgt.host.install import install
+from rgt.host.install import check, install
 from rgt.host.processes import identify
 from rgt.host.tmux import Tmux
 from rgt.model import operations as ops
@@ -39,14 +40,17 @@ class RunWorker(Exception):
         self.host = host
 
 
-async def start(home: Home, note: Callable[[str], None]) -> dict[str, Any]:
+async def start(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
     """Bring the town up and wait until it answers a real question; steps that are done already are skipped."""
     install(home)
     town = SocketTown(home)
     with _alone(home):
         if not await _answers(town):
+            _programs()
+            progress("starting Temporal")
             env = await _start_temporal(home)
             write_env(home, env)
+            progress("starting the worker")
             argv = [sys.executable, "-P", "-m", "rgt.cli", "worker", "run"]
             await daemon.start_daemon(home, "worker", argv, worker_env(home))
             await _ready(home, town)
@@ -59,6 +63,33 @@ async def start(home: Home, note: Callable[[str], None]) -> dict[str, Any]:
         "namespace": env.namespace,
         "worker": daemon.daemon_child(home, "worker"),
     }
+
+
+async def watch(home: Home, say: Callable[[str], None]) -> None:
+    """Show what the worker prints until SIGINT or SIGTERM, or until the town is stopped from elsewhere."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        with daemon.log_file(home, "worker").open(errors="replace") as log:
+            log.seek(0, os.SEEK_END)
+            while not stopping.is_set() and daemon.daemon_pid(home, "worker"):
+                say(log.read())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await stopping.wait()
+            say(log.read())
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+def _programs() -> None:
+    """Refuse to start without a program that everything needs."""
+    lacking = next((c for c in check() if c.ok is False), None)
+    if lacking is not None:
+        raise RgtError("missing", f"{lacking.name} is {lacking.cause}", lacking.remedy)
 
 
 def worker_env(home: Home) -> dict[str, str]:
@@ -80,6 +111,7 @@ async def _start_temporal(home: Home) -> Env:
         started_at=iso(datetime.now(UTC)),
     )
     if config.temporal_address:
+        await _given_temporal(env)
         return env
     env.temporal_managed = True
     if daemon.daemon_pid(home, "temporal") and before.temporal_address:
@@ -94,6 +126,20 @@ async def _start_temporal(home: Home) -> Env:
     return env
 
 
+async def _given_temporal(env: Env) -> None:
+    """Check that a Temporal which is not ours can carry a town, and register what a town needs there."""
+    from rgt.client.temporal import connect
+    from rgt.worker.namespace import prepare
+
+    try:
+        client = await connect(env.temporal_address, env.namespace)
+    except RgtError as e:
+        if e.code == "unreachable":
+            e.hint = "start it, or remove temporal_address from town.toml"
+        raise
+    await prepare(client)
+
+
 async def _ready(home: Home, town: SocketTown) -> None:
     end = asyncio.get_running_loop().time() + READY_WITHIN
     while not await _answers(town):
@@ -101,6 +147,11 @@ async def _ready(home: Home, town: SocketTown) -> None:
             failure = daemon.daemon_failure(home, name)
             if failure and daemon.daemon_pid(home, name) is None:
                 await daemon.stop_daemon_server(home)
+                home.env_json.unlink(missing_ok=True)
+                said = failure.removeprefix("rgt: ")
+                if said != failure:
+                    message, _, hint = said.partition(" — ")
+                    raise RgtError("refused", message, hint)
                 raise RgtError("failed", f"{name} does not start: {failure}", f"see {daemon.log_file(home, name)}")
         if asyncio.get_running_loop().time() > end:
             log = daemon.log_file(home, "worker")
@@ -110,7 +161,8 @@ async def _ready(home: Home, town: SocketTown) -> None:
 
 async def _answers(town: SocketTown) -> bool:
     try:
-        await asyncio.wait_for(town.call(ops.NEEDS, ops.RigFilter()), 10)
+        async with asyncio.timeout(10):
+            await town.call(ops.NEEDS, ops.RigFilter())
     except (RgtError, TimeoutError):
         return False
     return True
@@ -156,7 +208,8 @@ async def stop(home: Home, who: Identity, town: Town, *, keep_agents: bool) -> d
         ran = any(daemon.daemon_pid(home, n) for n in ("worker", "temporal"))
         if ran and not keep_agents:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_down(town), 30)
+                async with asyncio.timeout(30):
+                    await _down(town)
         await daemon.stop_daemon(home, "worker")
         await daemon.stop_daemon(home, "temporal")
         await daemon.stop_daemon_server(home)

@@ -151,12 +151,17 @@ async def resume(ctx: typer.Context, rig: Annotated[str, typer.Argument(help="Th
     await _on_item(ctx, ops.MQ_RESUME, rig)
 
 
+def need_row(n: ops.Need) -> dict[str, Any]:
+    """Something that waits for a person, in lists (`docs/json.md`)."""
+    return {**n.model_dump(), "since": from_epoch(n.since)}
+
+
 async def needs(ctx: typer.Context, rig: Annotated[str, typer.Option(help="Only this rig.")] = "") -> None:
     """What waits for a person, each with the command that answers it."""
     s = session(ctx)
     found = (await s.ask(ops.NEEDS, ops.RigFilter(rig=rig))).rows
     if s.json:
-        s.give([{**n.model_dump(), "since": from_epoch(n.since)} for n in found], "")
+        s.give([need_row(n) for n in found], "")
         return
     cells = [(n.id, n.kind, since(n.since), n.what, n.command) for n in found]
     table = s.paint.table(("ID", "KIND", "AGE", "WHAT", "ANSWER WITH"), cells, flexible=3)

@@ -36,6 +36,11 @@ STATES = {
     "up": "green",
 }
 """Colour of a state."""
+PLAIN = str.maketrans(
+    {"├": "|", "└": "`", "│": "|", "─": "-", "●": "*", "◐": "+", "○": "o", "✓": "+", "✗": "x"}
+    | {"…": "...", "→": "->", "·": "-", "—": "-"}
+)
+"""What stands for the signs that we draw with."""
 
 
 @dataclass(frozen=True)
@@ -61,27 +66,45 @@ class Painter:
         Column `state` is coloured by its state."""
         if not rows:
             return ""
-        plain = max((max(map(len, column)) for column in zip(*rows, strict=True)), default=0) == 0 or all(
-            cell.isascii() for row in rows for cell in row
-        )
-        width_of = len if plain else cell_len
-        widths = [max(width_of(c) for c in column) for column in zip(heads, *rows, strict=True)]
+        head, *lines = self.columns_of([heads, *rows], flexible=flexible, state=state)
+        return "\n".join([self.paint(head, "bold"), *lines])
+
+    def columns_of(self, rows: Sequence[Sequence[str]], *, flexible: int = -1, state: int = -1) -> list[str]:
+        """Rows as lines whose cells stand under each other, as in `table`."""
+        simple = all(cell.isascii() for row in rows for cell in row)
+        measure = len if simple else cell_len
+        widths = [max(measure(c) for c in column) for column in zip(*rows, strict=True)]
         over = sum(widths) + 2 * (len(widths) - 1) - self.columns
         if over > 0 and flexible >= 0:
-            widths[flexible] = max(12, widths[flexible] - over)
-        lines = [self.paint("  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip(), "bold")]
+            widths[flexible] = min(widths[flexible], max(12, widths[flexible] - over))
+        lines = []
         for row in rows:
-            cells = [_fit(c, w, plain) for c, w in zip(row, widths, strict=True)]
+            cells = [_fit(c, w, simple) for c, w in zip(row, widths, strict=True)]
             if state >= 0 and self.colour:
                 cells[state] = self.paint(cells[state], STATES.get(row[state], ""))
             lines.append("  ".join(cells).rstrip())
-        return "\n".join(lines)
+        return lines
+
+
+def width_of(text: str) -> int:
+    """Columns that `text` takes on a terminal."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def cut_to(text: str, width: int) -> str:
+    """`text`, shortened to so many columns."""
+    return text if width_of(text) <= width else _fit(text, width, text.isascii()).rstrip()
 
 
 def _fit(cell: str, width: int, plain: bool) -> str:
     if plain:
         return cell.ljust(width) if len(cell) <= width else cell[: width - 1] + "…"
     return set_cell_size(cell, width) if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…"
+
+
+def plain(text: str) -> str:
+    """`text` with the signs that we draw with in ASCII, for terminals that know no other."""
+    return text.translate(PLAIN)
 
 
 def since(seconds: int) -> str:

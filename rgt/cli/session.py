@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,8 @@ from typing import Any, TypeVar
 import typer
 from pydantic import BaseModel
 
-from rgt.cli.render import Painter
+from rgt.cli.render import Painter, plain
+from rgt.client.socket import SocketTown
 from rgt.client.town import Call, Town
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -67,6 +69,25 @@ class Session:
         """A remark beside the answer, on standard error."""
         if not self.quiet:
             self.err.append(text if text.endswith("\n") else text + "\n")
+
+    def stream(self, text: str) -> None:
+        """Write a part of the answer at once: for commands that go on until they are interrupted."""
+        sys.stdout.write(text if self.json else self.fit(text))
+        sys.stdout.flush()
+
+    def fit(self, text: str) -> str:
+        """`text` with no signs that the caller's terminal does not know."""
+        return plain(text) if self.call.ascii else text
+
+    def town_socket(self) -> SocketTown:
+        """The worker's gateway itself, for what is pushed."""
+        return SocketTown(self.home, self.call.token)
+
+    def progress(self, text: str) -> None:
+        """Show on the terminal what is being done, in place of what was shown before; an empty text wipes it."""
+        if self.local and not self.quiet and not self.json and sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{text}" + ("…" if text and not self.call.ascii else ""))
+            sys.stderr.flush()
 
     def give(self, value: Any, text: str) -> None:
         """The answer: `value` as the one JSON document with `--json`, else `text`."""

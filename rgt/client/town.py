@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -58,7 +58,11 @@ class Call:
     cwd: str = ""
     columns: int = 80
     colour: bool = False
+    ascii: bool = False
+    """Whether the caller's locale bears nothing but ASCII."""
     stdin: bytes = b""
+    token: str = field(default="", repr=False)
+    """What the caller shows to be who it is."""
     op_id: str = ""
 
 

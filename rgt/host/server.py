@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib.metadata
 import os
@@ -96,8 +97,11 @@ def check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as e:
-            hint = "stop what listens there, or set another temporal_address in town.toml"
-            raise RgtError("refused", f"cannot listen on {HOST}:{port}: {(e.strerror or '').lower()}", hint) from e
+            if e.errno != errno.EADDRINUSE:
+                raise RgtError("refused", f"cannot listen on {HOST}:{port}: {e.strerror}", "see `rgt doctor`") from e
+            message = f"port {port} of {HOST} is used by another program, so Temporal cannot listen there"
+            hint = f'stop it, use it with `temporal_address = "{HOST}:{port}"` in town.toml, or set GTR_ROOT'
+            raise RgtError("refused", message, hint) from e
 
 
 def free_port() -> int:

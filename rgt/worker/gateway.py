@@ -112,13 +112,15 @@ class Gateway:
                 who=who,
                 cwd=cwd,
                 columns=int(columns),
-                colour=colour == "1",
+                colour=colour[:1] == "1",
+                ascii=colour[1:] == "a",
                 stdin=stdin,
                 op_id=op_id,
             )
             code, out, err = await self.answer(call)
         except RgtError as e:
-            code, out, err = e.exit_code, "", f"rgt: {e.line()}\n"
+            said = json.dumps({"error": e.as_dict()}) if "--json" in argv else f"rgt: {e.line()}"
+            code, out, err = e.exit_code, "", said + "\n"
         if out:
             _frame(writer, OUT, out.encode(errors="surrogateescape"))
         if err:
