@@ -162,7 +162,8 @@ class EntityWorkflow(Generic[S]):
 
     async def _pump(self) -> None:
         info = workflow.info()
-        sender = f"{info.workflow_id}#{info.first_execution_run_id[:8]}"
+        # A run id begins with the time, so that those of one minute differ at the end only.
+        sender = f"{info.workflow_id}#{info.first_execution_run_id[-12:]}"
         while True:
             await workflow.wait_condition(lambda: bool(self.state.outbox))
             batch = list(self.state.outbox)
