@@ -68,7 +68,7 @@ async def passing_town(progress: Callable[[str], None]) -> AsyncIterator[Passing
     and had called `leave`, it stays."""
     threads = ThreadPoolExecutor(thread_name_prefix="town")
     asyncio.get_running_loop().set_default_executor(threads)
-    root = _make_root()
+    root = short_directory(tempfile.gettempdir(), "/tmp", *(os.environ.get(n, "") for n in ("XDG_RUNTIME_DIR", "HOME")))
     with _environment(root) as env:
         passing = PassingTown(root, Home.of(env))
         orderly = False
@@ -94,17 +94,17 @@ def leave(passing: PassingTown) -> None:
 
 
 async def until_signalled(work: Coroutine[Any, Any, T], said: Callable[[], None]) -> T:
-    """Run `work`; the first SIGINT, SIGTERM or SIGHUP cancels it, and it is waited for; later ones change nothing.
+    """Run `work`; SIGINT, SIGTERM and SIGHUP cancel it, and then it is waited for.
 
-    Raises `interrupted` when that happened; `said` is called at once.
+    Raises `interrupted` when that happened; `said` is called at the first one.
     """
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
     came: list[signal.Signals] = []
 
     def stop(number: signal.Signals) -> None:
-        if not came:
-            came.append(number)
-            task.cancel()
+        task.cancel()
+        came.append(number)
+        if len(came) == 1:
             with contextlib.suppress(OSError):
                 said()
 
@@ -135,19 +135,18 @@ async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
         raise cancelled
 
 
-def _make_root() -> Path:
-    """A new directory with a short path; where temporary files belong if that is short, else below /tmp or so."""
-    given = [tempfile.gettempdir(), "/tmp", os.environ.get("XDG_RUNTIME_DIR", ""), os.environ.get("HOME", "")]
-    for base in (p for p in given if p and len(os.fsencode(p)) < LONGEST_ROOT - len("/rgt-demo-12345678")):
-        with contextlib.suppress(OSError):
-            return Path(tempfile.mkdtemp(prefix="rgt-demo-", dir=base))
-    raise RgtError("failed", "there is no place for a demo town", "set TMPDIR to a short path that can be written")
-
-
 def _furnish(passing: PassingTown) -> None:
     passing.home.tmux_tmpdir.mkdir(mode=0o700)
     (passing.root / "tmp").mkdir()
     (passing.root / "gitconfig").write_text(GITCONFIG)
+
+
+def short_directory(*places: str) -> Path:
+    """A new directory in the first of `places` that can be written and is short enough for sockets below it."""
+    for place in (p for p in places if p and len(os.fsencode(p)) < LONGEST_ROOT - len("/rgt-demo-12345678")):
+        with contextlib.suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix="rgt-demo-", dir=place))
+    raise RgtError("failed", "there is no place for a demo town", "set TMPDIR to a short path that can be written")
 
 
 @contextlib.contextmanager
