@@ -113,12 +113,14 @@ async def status(ctx: typer.Context, name: Name) -> None:
     s = session(ctx)
     value = (await s.ask(ops.RIG_SHOW, ops.Id(id=name))).value
     config = value["config"]
+    queue = (await s.ask(ops.AGENT_SHOW, ops.Id(id=f"{value['name']}/refinery"))).value
     lines = [
         f"{s.paint.paint(value['name'], 'bold')}  {s.paint.state(value['state'])}",
         f"  source    {config['source'].get('path') or config['source'].get('git_url')}",
         f"  target    {config['target']} ({config['landing']}, {config['strategy']})",
         f"  polecats  {len(value['live'])} of {config['max_polecats']}, {len(value['queue'])} waiting",
         *(f"  gate      {g['name']}: {g['run']}" for g in config["gate"]),
+        *(f"  landing   {said}" for said in (queue["paused"], queue["alert"]) if said),
         f"  settings  {s.home.rig(value['name']).rig_toml}",
     ]
     s.give(value, "\n".join(lines))

@@ -326,7 +326,9 @@ async def _push(run: _Run, seen: _Seen, made: Candidate, results: Sequence[GateR
     )  # fmt: skip
     head = await hub.source_head(run.rig, job.source, job.target)
     if head == seen.target.sha:
-        said = (done.err.strip().splitlines() or ["no reason given"])[-1]
+        lines = done.err.strip().splitlines() or ["no reason given"]
+        # What the remote's own hooks print says more than git's last line.
+        said = " ".join(x.removeprefix("remote:").strip() for x in lines if x.startswith("remote:")) or lines[-1]
         raise _Stop("infra_error", f"{job.source} did not take the push: {said[:300]}", **_about(made, results))
     if head != made.sha:
         # Moved before our push, or right after it: the next run sees which.

@@ -103,7 +103,7 @@ class Polecat(Entity):
 
     def stop(self, c: m.Stop) -> None:
         """The item was taken back, closed or merged."""
-        if c.item == self.start.item:
+        if c.item == self.start.item and c.attempt == self.start.attempt:
             self.stopped = True
             if c.released and self.phase == "working" and not (self.done or self.dead):
                 self.diagnosis = diagnose(True, True, "closed")

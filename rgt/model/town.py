@@ -68,7 +68,8 @@ class Host(Entity):
 
     def _lend_slots(self) -> None:
         # A refinery keeps its slot also while it has nothing to test, so nobody may be left without one.
-        self._lend(self.wanted_slots, self.gates, max(self.slots, len(self.wanted_slots)), "refinery", "granted", m.Slot)
+        total = max(self.slots, len(self.wanted_slots))
+        self._lend(self.wanted_slots, self.gates, total, "refinery", "granted", m.Slot)
 
     def _lend(
         self, wanted: dict[str, int], lent: dict[str, int], total: int, kind: str, signal: str, message: type[Any]

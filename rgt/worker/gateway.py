@@ -10,14 +10,13 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from rgt.client.feed import Live
 from rgt.client.town import Answerer, Bound, Call, Server, new_op_id
-from rgt.host.processes import ancestors_env
+from rgt.host.callers import must_be_person
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.operations import OPERATIONS
@@ -79,14 +78,8 @@ class Gateway:
         """Who calls. Without a token it is a person, unless the call comes from inside an agent's session."""
         if token:
             return identify(self.key, token)
-        inside = ancestors_env(pid, ("GTR_NONCE", "GTR_ROOT")) if pid else None
-        if inside and inside["GTR_ROOT"] == str(self.home.root):
-            raise RgtError(
-                "denied", "this shell is inside an agent's session but has no GTR_TOKEN", "keep the variable"
-            )
-        gate = ancestors_env(pid, ("RGT_GATE", "RGT_RIG")) if pid else None
-        if gate and Path(gate["RGT_RIG"]).parent == self.home.rigs:
-            raise RgtError("denied", "a gate may not call the town", "gates only test")
+        if pid:
+            must_be_person(self.home, pid)
         return Identity()
 
     # --- command lines: NUL-joined `v, op_id, cwd, columns, colour, token, argc, argv…`, the rest is stdin

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 
@@ -17,6 +19,9 @@ with workflow.unsafe.imports_passed_through():
     from rgt.model.messages import PolecatStart
     from rgt.model.refinery import Refinery
     from rgt.model.rig import Rig, Start
+
+CLOSING = 15
+"""How often the start of a polecat is tried while the one before it, of the same name, closes."""
 
 
 @workflow.defn(name="rig")
@@ -92,17 +97,22 @@ class RigWorkflow(EntityWorkflow[Rig]):
 
     async def _start_polecat(self, begin: PolecatStart) -> None:
         polecat = Polecat(start=begin, branch=begin.branch, nonce=str(workflow.uuid4()))
-        try:
-            await workflow.start_child_workflow(
-                PolecatWorkflow.run,
-                polecat,
-                id=polecat.workflow,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            )
-        except WorkflowAlreadyStartedError:
-            # A polecat of an earlier life of this rig still ends: its place is taken until it says so.
-            workflow.logger.warning("%s is still open", polecat.workflow)
-            self.state.postpone(begin)
+        for _ in range(CLOSING):
+            try:
+                await workflow.start_child_workflow(
+                    PolecatWorkflow.run,
+                    polecat,
+                    id=polecat.workflow,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                )
+            except WorkflowAlreadyStartedError:
+                # The attempt before has said that it ended and is about to close: the item keeps its name and worktree.
+                await workflow.sleep(timedelta(milliseconds=200))
+            else:
+                return
+        # A polecat of an earlier life of this rig still works: its place is taken until it says so.
+        workflow.logger.warning("%s is still open", polecat.workflow)
+        self.state.postpone(begin)
 
     async def _recycle(self, item: str, name: str) -> None:
         job = Recycle(rig=self.state.name, name=name, item=item)
