@@ -65,7 +65,7 @@ def working_directory() -> str:
 
 def utf8(env: Mapping[str, str]) -> bool:
     """Whether the locale of this environment bears UTF-8."""
-    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    locale = env.get("RGT_LOCALE") or env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
     return "utf8" in locale.lower().replace("-", "")
 
 

@@ -81,9 +81,8 @@ async def _show(s: Session, address: str) -> None:
     shown = {k: v for k, v in value.items() if v not in ("", [], {}, None, False) and k not in ("rev", "start", "id")}
     start = value.get("start") or {}
     lines = [s.paint.paint(value["id"], "bold")]
-    lines += [
-        f"  {k:<11} {v}" for k, v in {**{f"{k}": start[k] for k in ("item", "attempt") if k in start}, **shown}.items()
-    ]
+    for key, fact in {**{k: start[k] for k in ("item", "attempt") if k in start}, **shown}.items():
+        lines += [f"  {key}", *(f"    {x}" for x in fact)] if isinstance(fact, list) else [f"  {key:<11} {fact}"]
     s.give(value, "\n".join(lines))
 
 
@@ -136,7 +135,7 @@ async def create_crew(
     name: Annotated[str, typer.Argument(help="Name, unique in the rig.")],
     rig: Annotated[str, typer.Option(help="The rig.")],
     runtime: Annotated[str, typer.Option(help="Agent runtime, such as scripted.")] = "",
-    start: Annotated[bool, typer.Option(help="Start its session at once.")] = True,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Start its session at once.")] = True,
 ) -> None:
     """Make a crew member: a workspace and a session that stay."""
     s = session(ctx)

@@ -89,6 +89,7 @@ async def _run(s: Session, argv: list[str]) -> None:
 def _usage(e: TyperException) -> RgtError:
     context = getattr(e, "ctx", None)
     text = e.format_message() if hasattr(e, "format_message") else str(e)
+    text = text[:1].lower() + text[1:]
     path = context.command_path if context is not None else "rgt"
     return RgtError("usage", " ".join(text.split()).rstrip("."), f"see `{path} --help`")
 

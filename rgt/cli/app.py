@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rgt.cli import agents, demo, feed, log, queue, rigs, status, system, work
+from rgt.cli import agents, completions, config, demo, doctor, feed, log, queue, rigs, status, system, work
 
 app = typer.Typer(
     name="rgt",
@@ -16,5 +16,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Every command takes --json (one JSON document on stdout) and -q (no remarks).",
 )
-for module in (system, status, feed, log, work, queue, agents, rigs, demo):
+for module in (system, status, feed, log, doctor, work, queue, agents, rigs, config, completions, demo):
     module.add_to(app)

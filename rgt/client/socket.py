@@ -79,7 +79,8 @@ class SocketTown:
             try:
                 return await asyncio.open_unix_connection(path, limit=LIMIT)
             except OSError as e:
-                raise RgtError("unreachable", "no worker answers", "`rgt start`") from e
+                said = "no worker answers" if self.home.env_json.exists() else "the town does not run"
+                raise RgtError("unreachable", said, "`rgt start`") from e
 
 
 async def _line(reader: asyncio.StreamReader) -> dict[str, Any]:
