@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(probe: Callable[[], T], timeout: float = 10.0, every: float = 0.02, what: str = "") -> T:
+def eventually(probe: Callable[[], T | None], timeout: float = 10.0, every: float = 0.02, what: str = "") -> T:
     """The first true value of `probe`; an AssertionError with the last value after `timeout` seconds."""
     end = time.monotonic() + timeout
     while True:
@@ -23,7 +23,7 @@ def eventually(probe: Callable[[], T], timeout: float = 10.0, every: float = 0.0
 
 
 async def aeventually(
-    probe: Callable[[], Awaitable[T]], timeout: float = 10.0, every: float = 0.02, what: str = ""
+    probe: Callable[[], Awaitable[T | None]], timeout: float = 10.0, every: float = 0.02, what: str = ""
 ) -> T:
     """As `eventually`, for a coroutine function."""
     end = time.monotonic() + timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,15 +11,22 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
+from pydantic import BaseModel
 
+from rgt.client.socket import SocketTown
 from rgt.host import daemon
+from rgt.model import operations as ops
+from rgt.model.config import RigConfig
 from rgt.model.home import Home
+from rgt.model.operations import Operation
 from tests.eventually import eventually
 from tests.scratch import scratch_env
 
+A = TypeVar("A", bound=BaseModel)
+R = TypeVar("R", bound=BaseModel)
 RGT = Path(sys.executable).parent / "rgt"
 
 
@@ -84,6 +92,14 @@ class LiveTown:
         words = [w for g in gates for w in ("--gate", g)] or ["--no-gates"]
         words += [w for k, v in options.items() for w in (f"--{k.replace('_', '-')}", v)]
         self.rgt("rig", "add", name, "--path", str(path), *words)
+
+    def call(self, operation: Operation[A, R], args: A, token: str = "") -> R:
+        """Carry out one operation through the gateway, without the command line."""
+        return asyncio.run(SocketTown(self.home, token).call(operation, args))
+
+    def found_rig(self, name: str, **config: Any) -> None:
+        """Add a rig with any setting that rig.toml may hold."""
+        self.call(ops.RIG_ADD, ops.RigAdd(name=name, config=RigConfig.model_validate(config)))
 
     def create(self, title: str, script: str = "", *options: str, description: str = "") -> str:
         """Create a work item whose scripted agent does `script` (TOML); gives its id."""
