@@ -139,14 +139,18 @@ async def _connected(home: Home, stop: asyncio.Event) -> Client | None:
     return await waiting
 
 
+def sandbox() -> SandboxedWorkflowRunner:
+    """What workflows run in: anything that would not replay is refused."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED))
+
+
 def _town_worker(client: Client, town: TownActivities) -> Worker:
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
     return Worker(
         client,
         task_queue=QUEUE,
         workflows=ALL,
         activities=[town.tell, town.plan, town.admit, town.check_proof, town.reopen_rigs],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=sandbox(),
         max_cached_workflows=5000,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=timedelta(seconds=5),
