@@ -124,7 +124,7 @@ async def restart_agent(ctx: typer.Context, agent: Address) -> None:
 
 @polecats.command("kill")
 async def kill(ctx: typer.Context, agent: Address) -> None:
-    """End a polecat's session; its work is kept and its item is dispatched again."""
+    """End a polecat's session; its work is kept. Its item is dispatched again."""
     await _do(ctx, ops.AGENT_STOP, agent, "killed, its work is kept")
 
 
@@ -169,7 +169,7 @@ async def attach(
     agent: Address,
     read_only: Annotated[bool, typer.Option("--read-only", "-r", help="Only watch.")] = False,
 ) -> None:
-    """Look into an agent's terminal, or type in it; Ctrl+\\ leaves it running."""
+    """Look into an agent's terminal, or type in it. Ctrl+\\ leaves it running."""
     s = session(ctx)
     s.must_be_local("rgt attach")
     tmux = Tmux(s.home.agents_tmux, s.home.tmux_conf)

@@ -13,6 +13,7 @@ from rgt.cli.wait import wait_for_item
 from rgt.host import finishing, saving
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
+from rgt.model.ids import check_item
 from rgt.model.rows import Row
 from rgt.model.times import from_epoch
 
@@ -65,8 +66,8 @@ async def create(
     rig: Annotated[str, typer.Option(help="The rig it belongs to.")] = "",
     needs: Annotated[list[str] | None, typer.Option(help="Items that must be merged before.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label; may be repeated.")] = None,
-    review_only: Annotated[bool, typer.Option(help="Done without commits.")] = False,
-    no_merge: Annotated[bool, typer.Option(help="Its commits stay on their branch.")] = False,
+    review_only: Annotated[bool, typer.Option("--review-only", help="Done without commits.")] = False,
+    no_merge: Annotated[bool, typer.Option("--no-merge", help="Its commits stay on their branch.")] = False,
 ) -> None:
     """Create a work item."""
     s = session(ctx)
@@ -92,7 +93,7 @@ async def list_work(
     ctx: typer.Context,
     state: Annotated[list[str] | None, typer.Option(help="Only items in this state; may be repeated.")] = None,
     rig: Annotated[str, typer.Option(help="Only items of this rig.")] = "",
-    mine: Annotated[bool, typer.Option(help="Only items on this agent's hook.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only items on this agent's hook.")] = False,
 ) -> None:
     """List work items, oldest first."""
     s = session(ctx)
@@ -192,8 +193,8 @@ async def sling(
     ids: Ids,
     target: Annotated[str, typer.Option(help="A rig, or the address of an agent.")],
     runtime: Annotated[str, typer.Option(help="Agent runtime, such as scripted.")] = "",
-    dry_run: Annotated[bool, typer.Option(help="Only say what would happen.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait until merged or blocked, and exit by it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until merged or blocked, and exit by it.")] = False,
 ) -> None:
     """Put work items on a rig (a polecat each) or on an agent."""
     s = session(ctx)
@@ -231,14 +232,18 @@ async def done(
     branch: Annotated[str, typer.Option(help="The branch that holds the work.")] = "",
     rig: Annotated[str, typer.Option(help="The rig it belongs to.")] = "",
     summary: Annotated[str, typer.Option(help="What was done, in a few words.")] = "",
-    wait: Annotated[bool, typer.Option(help="Wait until merged or sent back, and exit by it.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until merged or sent back, and exit by it.")] = False,
 ) -> None:
     """Finish: save, check, and hand over to the merge queue."""
     s = session(ctx)
     item = await named(s, id) if id else await _own_item(s)
-    facts = (await s.ask(ops.WORK_SHOW, ops.Id(id=item))).value
+    facts = await _finished(s, item)
     item = facts["id"]
-    commitless = bool(facts["review_only"])
+    if s.who.agent and facts.get("agent", s.who.agent) != s.who.agent:
+        # Before anything is saved: the worktree may be another's.
+        owner = facts["address"] or "nobody"
+        raise RgtError("denied", f"{item} is {owner}'s, not yours", "finish the item on your hook")
+    commitless = bool(facts.get("review_only"))
     if s.who.agent or (not branch and await _in_town(s)):
         finish = await finishing.finish_here(s.home, s.cwd, item, review_only=commitless)
     else:
@@ -255,6 +260,16 @@ async def done(
         answer.state = await wait_for_item(s, item)
         s.code = 0 if answer.state in ("merged", "closed") else 1
     s.give({**answer.model_dump(), "head": finish.head, "branch": finish.branch}, _line(s, answer))
+
+
+async def _finished(s: Session, item: str) -> dict[str, Any]:
+    """What is known of the item to be finished: with no worker, to its agent, nothing but its id."""
+    try:
+        return (await s.ask(ops.WORK_SHOW, ops.Id(id=item))).value
+    except RgtError as e:
+        if e.code != "unreachable" or not s.who.agent:
+            raise
+        return {"id": check_item(item)}
 
 
 async def _own_item(s: Session) -> str:
@@ -274,7 +289,7 @@ async def escalate(
     ctx: typer.Context,
     id: Annotated[str, typer.Argument(help="The item, or the message when it is your own item.")],
     message: Annotated[str, typer.Argument(help="The question; - reads it from stdin.")] = "",
-    ack: Annotated[bool, typer.Option(help="Answer it.")] = False,
+    ack: Annotated[bool, typer.Option("--ack", help="Answer it.")] = False,
 ) -> None:
     """Ask a person; with --ack, answer."""
     s = session(ctx)

@@ -19,7 +19,8 @@ from rgt.host.tmux import Tmux
 log = logging.getLogger(__name__)
 
 OnEvent = Callable[[str, Session], Awaitable[None]]
-"""Gets `alive` (found by `adopt`) or `dead`, and the session; called again until it does not raise."""
+"""Gets a word and the session, and is called again until it does not raise: `alive` (found by `adopt`), `dead` (its
+process ended inside a session that stands) or `gone` (tmux has no such session any more)."""
 STATUS_WAIT = 0.3
 """Seconds to wait for tmux to know how a dead process ended."""
 REMEMBERED = 4096
@@ -117,17 +118,18 @@ class Watcher:
     async def _examine(self) -> None:
         pause = 0.005
         while self._dying:
-            known: dict[str, Session] = {}
+            known: dict[str, Session] | None = None
             with suppress(Exception):
                 known = {s.nonce: s for s in await sessions.list_sessions(self._tmux)}
             for nonce, (session, deadline) in list(self._dying.items()):
-                now = known.get(nonce, session)
-                settled = now.status is not None or now.signal is not None or nonce not in known
+                gone = known is not None and nonce not in known
+                now = (known or {}).get(nonce, session)
+                settled = now.status is not None or now.signal is not None or gone
                 if settled or time.monotonic() > deadline:
                     del self._dying[nonce]
                     end = {"alive": False, "status": now.status, "signal": now.signal}
                     self._remember(nonce)
-                    self._spawn(self._tell("dead", session.model_copy(update=end)))
+                    self._spawn(self._tell("gone" if gone else "dead", session.model_copy(update=end)))
             if self._dying:
                 await self._follow_server()
                 self._signal_server(signal.SIGCHLD)

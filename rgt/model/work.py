@@ -208,10 +208,8 @@ class Work(Entity, NewWork):
         if self.state in OVER:
             hint = "create a new item for more" if self.final else f"`rgt work reopen {self.id}`"
             raise self._refuse("it cannot be finished now", hint)
-        if c.agent and self.branch and c.branch != self.branch:
-            raise RgtError(
-                "refused", f"{self.id} is worked on in {self.branch}, not in {c.branch}", f"commit on {self.branch}"
-            )
+        if c.agent and c.branch.startswith("polecat/") and c.branch.rpartition("/")[2] != self.id:
+            raise RgtError("refused", f"{c.branch} is the branch of another item", f"commit on {self.branch}")
         if c.agent and self.state == "open":
             raise self._refuse("it is not on your hook any more", "stop here; your commits are kept")
         rig = c.rig or self.rig

@@ -38,7 +38,7 @@ class Receiver:
         self.told.append((kind, session))
 
     def dead(self) -> list[Session]:
-        return [s for kind, s in self.told if kind == "dead"]
+        return [s for kind, s in self.told if kind in ("dead", "gone")]
 
     async def has(self, count: int) -> bool:
         return len(self.dead()) >= count

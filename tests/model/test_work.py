@@ -192,9 +192,16 @@ def test_a_head_that_came_back_may_be_finished_again() -> None:
     assert work.answers == {}
 
 
-def test_done_on_the_branch_of_something_else_is_refused() -> None:
-    with pytest.raises(RgtError, match="worked on in"):
-        item("in_progress").done(m.Done(branch="polecat/nux/gt-zzzzz", head=HEAD, agent=AGENT))
+@pytest.mark.parametrize(("branch", "taken"), [("polecat/nux/gt-zzzzz", False), (BRANCH, True), ("my-way", True)])
+def test_an_agent_may_finish_any_branch_but_that_of_another_item(branch: str, taken: bool) -> None:
+    work = item("in_progress")
+    done = m.Done(branch=branch, head=HEAD, agent=AGENT)
+    if taken:
+        work.done(done)
+        assert (work.state, work.branch) == ("submitted", branch)
+    else:
+        with pytest.raises(RgtError, match="branch of another item"):
+            work.done(done)
 
 
 @pytest.mark.parametrize("kind", ["review_only", "no_merge"])

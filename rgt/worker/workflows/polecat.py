@@ -149,7 +149,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         s = self.state
         if not s.dead:
             try:
-                await workflow.wait_condition(lambda: s.dead, timeout=LEAVE)
+                await workflow.wait_condition(lambda: s.dead or s.asleep, timeout=LEAVE)
             except TimeoutError:
                 workflow.logger.info("%s still runs after its `done`", s.address)
         s.diagnosis = "finished"

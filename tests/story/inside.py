@@ -1,0 +1,88 @@
+"""Acting as an agent of a town under test: in its worktree, with its environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.eventually import eventually
+from tests.town import RGT, LiveTown, Ran
+
+
+@dataclass
+class Inside:
+    """One process of one agent, as it was when it was looked at."""
+
+    town: LiveTown
+    pid: int
+    env: dict[str, str]
+    cwd: Path
+
+    @property
+    def nonce(self) -> str:
+        """The mark of this generation."""
+        return self.env["GTR_NONCE"]
+
+    def run(self, *argv: str) -> Ran:
+        """`rgt argv…` as this agent."""
+        done = subprocess.run(
+            [str(RGT), *argv],
+            env=self.env,
+            cwd=self.cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def git(self, *argv: str) -> str:
+        """Git in its worktree."""
+        return self.town.git(*argv, cwd=self.cwd)
+
+    def commit(self, path: str, text: str) -> str:
+        """Commit a file in its worktree; gives the commit."""
+        (self.cwd / path).write_text(text)
+        self.git("add", path)
+        self.git("commit", "--quiet", "--message", f"add {path}")
+        return self.git("rev-parse", "HEAD")
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def agent_of(town: LiveTown, item: str, *, after: Inside | None = None, timeout: float = 60) -> Inside:
+    """Wait until an item has an agent with a running process, another one than `after`."""
+
+    def probe() -> Inside | None:
+        for row in town.agents():
+            if row["item"] == item and row["pid"] and row["state"] not in ("starting", "parking"):
+                inside = _look(town, row)
+                if inside and (after is None or inside.nonce != after.nonce):
+                    return inside
+        return None
+
+    found = eventually(probe, timeout, 0.05, f"{item} has an agent")
+    assert found is not None
+    return found
+
+
+def nobody_has(town: LiveTown, item: str, timeout: float = 60) -> None:
+    """Wait until no agent has the item."""
+    eventually(lambda: all(a["item"] != item for a in town.agents()), timeout, 0.05, f"{item} is on no hook")
+
+
+def _look(town: LiveTown, row: dict[str, Any]) -> Inside | None:
+    proc = Path("/proc") / str(row["pid"])
+    try:
+        words = (proc / "environ").read_bytes().decode().split("\0")
+        cwd = (proc / "cwd").readlink()
+    except OSError:
+        return None
+    env = dict(w.split("=", 1) for w in words if "=" in w)
+    return Inside(town, row["pid"], env, cwd) if "GTR_NONCE" in env else None
