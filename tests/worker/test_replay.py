@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from temporalio.worker import Replayer
 from rgt.model.agents import Witness
 from rgt.worker.service import sandbox
 from rgt.worker.workflows import ALL
+from tests.town import LiveTown, change
+from tests.worker.record import histories
 
 HISTORIES = sorted((Path(__file__).parent.parent / "histories").glob("*.json.gz"))
 ADVICE = """
@@ -63,3 +67,15 @@ async def test_b90_a_changed_order_of_commands_is_found() -> None:
     file = next(f for f in HISTORIES if "witness" in f.name)
     with pytest.raises(AssertionError, match="does not replay"):
         await replay(read(file), [Changed])
+
+
+async def test_b90_a_busy_hour_replays(town: LiveTown, repo: Path) -> None:
+    """Twenty slings at once, kills in between: whatever order things came in live, they come in it again."""
+    town.add_rig("api", repo, max_polecats="8")
+    items = [town.create(f"item {n}", change(f"{n}.txt", str(n))) for n in range(12)]
+    town.sling(*items, target="api")
+    os.kill(int(town.working()[0]["pid"]), signal.SIGKILL)
+    for item in items:
+        town.becomes(item, "merged")
+    for history in await histories(town):
+        await replay(history, ALL)
