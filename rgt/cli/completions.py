@@ -63,7 +63,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def completions(ctx: typer.Context, shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")]) -> None:
-    """Print the completion script of a shell, such as `eval "$(rgt completions bash)"`."""
+    """Print the completion script of a shell. In ~/.bashrc: `eval "$(rgt completions bash)"`."""
     s = session(ctx)
     text = {"bash": bash, "zsh": zsh, "fish": fish}[shell.value]()
     s.give({"shell": shell.value, "script": text}, text)

@@ -57,7 +57,7 @@ async def explain(ctx: typer.Context, key: Key = "") -> None:
 
 @config.command("edit")
 def edit(ctx: typer.Context) -> None:
-    """Edit the settings in $VISUAL or $EDITOR; what is wrong is never put in place."""
+    """Edit the settings in $VISUAL or $EDITOR. What is wrong is never put in place."""
     s = session(ctx)
     s.must_be_local("rgt config edit")
     if s.who.agent:

@@ -22,7 +22,7 @@ async def doctor(
     ctx: typer.Context,
     fix: Annotated[bool, typer.Option("--fix", help="Repair what is safe to repair.")] = False,
 ) -> None:
-    """Look for what is wrong: programs, files, processes, repositories, Temporal, workflows. Fails when unhealthy."""
+    """Look for what is wrong and how to repair it. Fails when the town is unhealthy."""
     s = session(ctx)
     s.must_be_local("rgt doctor")
     if fix and s.who.agent:

@@ -71,7 +71,7 @@ async def feed(
     once: Annotated[bool, typer.Option("--once", help="Show the dashboard once, then end.")] = False,
     rig: Annotated[str, typer.Option(help="Only this rig.")] = "",
 ) -> None:
-    """Watch the town live: agents, queue, needs, events; with --json, a line per change."""
+    """Watch the town live. Agents, queue, needs and events on one screen; with --json, a line per change."""
     s = session(ctx)
     s.must_be_local("rgt feed")
     if rig:

@@ -1,6 +1,7 @@
-"""The help pages as text, which `bin/rgt` prints without starting anything: `python -m rgt.cli.helptext` writes them.
+"""The help pages as text, which `bin/rgt` prints without starting anything, and the same as documentation.
 
-Pages are separated by form feeds; the first line of each is the command line that it answers."""
+`python -m rgt.cli.helptext` writes both; a test holds them against the command tree. Pages of `help.txt` are separated
+by form feeds; the first line of each is the command line that it answers."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import rgt
 from rgt.cli.answer import program
 
 FILE = Path(__file__).with_name("help.txt")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
 COLUMNS = 80
 
 
@@ -49,5 +51,15 @@ def text() -> str:
     return "".join(f"\f{p}" for p in pages)
 
 
+def document() -> str:
+    """`docs/commands.md`: every command with its help."""
+    parts = ["# Commands\n\nWritten by `python -m rgt.cli.helptext`. What `--json` prints is in [json.md](json.md).\n"]
+    for path, node in commands():
+        heading = "##" if len(path) <= 2 else "###"
+        parts.append(f"{heading} {' '.join(path)}\n\n```text\n{page(path, node)}```\n")
+    return "\n".join(parts)
+
+
 if __name__ == "__main__":
     FILE.write_text(text())
+    DOCUMENT.write_text(document())

@@ -157,7 +157,7 @@ def need_row(n: ops.Need) -> dict[str, Any]:
 
 
 async def needs(ctx: typer.Context, rig: Annotated[str, typer.Option(help="Only this rig.")] = "") -> None:
-    """What waits for a person, each with the command that answers it."""
+    """Show what waits for a person. Each with the command that answers it."""
     s = session(ctx)
     found = (await s.ask(ops.NEEDS, ops.RigFilter(rig=rig))).rows
     if s.json:

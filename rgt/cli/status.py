@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 async def status(ctx: typer.Context, rig: Annotated[str, typer.Option(help="Only this rig.")] = "") -> None:
-    """Show the town: machines, rigs, agents, queues, and what needs a person."""
+    """Show the town and what needs a person. Machines, rigs, agents and queues as a tree."""
     s = session(ctx)
     if rig:
         rig = (await s.ask(ops.RIG_SHOW, ops.Id(id=rig))).value["name"]

@@ -34,7 +34,7 @@ async def install_town(
     ctx: typer.Context,
     check_only: Annotated[bool, typer.Option("--check", help="Only look at what this machine has.")] = False,
 ) -> None:
-    """Make the town's home, and say what this machine lacks and how to get it."""
+    """Make the town's home. Says what this machine lacks and how to get it."""
     s = session(ctx)
     s.must_be_local("rgt install")
     steps = [] if check_only else install(s.home)
@@ -126,7 +126,7 @@ async def up(ctx: typer.Context) -> None:
 
 
 async def down(ctx: typer.Context) -> None:
-    """Put the town to sleep: agents end with their work saved, dispatch and landings wait."""
+    """Put the town to sleep. Agents end with their work saved, dispatch and landings wait."""
     s = session(ctx)
     answer = await s.ask(ops.TOWN_DOWN, ops.None_())
     await lifecycle.asleep(s.town)
