@@ -32,6 +32,6 @@ clean: ## remove what the others have made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml bin/rgt scripts/setup.sh
+$(READY): pyproject.toml bin/rgt rgt/cli/help.txt scripts/setup.sh
 	@scripts/setup.sh $(VENV)
 	@touch $@

@@ -47,6 +47,12 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     rm -rf "$venv"
     "$(python)" -m venv "$venv" || fail "no virtual environment could be made in $venv"
 fi
-echo "setup: installing rgt into $venv"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$venv/bin/python" -m pip install --quiet --editable '.[dev]' || fail "pip could not install rgt: is the package index reachable?"
+pip() {
+    "$venv/bin/python" -m pip install --quiet --no-build-isolation --editable '.[dev]' "$@"
+}
+# When only this repository has changed, no network is needed.
+if ! { "$venv/bin/python" -c 'import hatchling' && pip --no-index; } 2>/dev/null; then
+    echo "setup: installing rgt and what it needs into $venv"
+    "$venv/bin/python" -m pip install --quiet 'hatchling>=1.27' && pip || fail "pip could not install rgt: is the package index reachable?"
+fi

@@ -34,6 +34,8 @@ from rgt.model.errors import RgtError
 from rgt.model.rows import Row
 
 RIG = "till"
+TALL = 32
+"""Lines of a terminal in which the whole tree has room while it changes."""
 PATIENCE = 180.0
 """Seconds after which a demo that has not ended is called a failure."""
 
@@ -47,7 +49,7 @@ async def demo(
     ctx: typer.Context,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the town running, to look around in.")] = False,
 ) -> None:
-    """See the whole loop in a town of its own: three scripted agents, tests, a failure, a conflict, three merges."""
+    """See the whole loop in a town of its own. Three scripted agents, tests, a failure, a conflict, three merges."""
     s = session(ctx)
     s.must_be_local("rgt demo")
     if s.who.agent:
@@ -122,7 +124,12 @@ async def play(show: Show, keep: bool) -> Ended:
             except TimeoutError as e:
                 raise RgtError("failed", f"the demo did not end within {PATIENCE:g} s", _last_words(passing)) from e
             graph = await git(
-                passing.repository, "log", "--graph", "--format=%C(auto)%h%d %s %C(dim)· %an", "--color=always", "main"
+                passing.repository,
+                "log",
+                "--graph",
+                "--format=%C(auto)%h%d %s %C(dim)· %an%C(reset)",
+                "--color=always",
+                "main",
             )
             story.finished = True
             return Ended(
@@ -213,7 +220,8 @@ class Screen:
         """Draw the tree ten times a second; its last state stays."""
 
         def now() -> RenderableType:
-            return draw(story, time.monotonic() - since)
+            low = not story.finished and self.console.height < TALL
+            return draw(story, time.monotonic() - since, brief=low)
 
         with Live(console=self.console, get_renderable=now, refresh_per_second=10):
             yield
@@ -294,7 +302,9 @@ KEPT_NEXT = {
 
 def _next(console: Console, first: str, commands: dict[str, str]) -> None:
     console.print(Text("\nWhat to try next:", "bold"))
-    _list(console, ({first: ""} if first else {}) | commands)
+    if first:
+        console.print(f"  {first}", soft_wrap=True, markup=False)
+    _list(console, commands)
 
 
 def _list(console: Console, lines: dict[str, str]) -> None:

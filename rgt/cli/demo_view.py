@@ -22,11 +22,11 @@ ACTIVE = ("assigned", "in_progress", "submitted", "merging")
 DOING = {
     "open": "",
     "queued": "waits for a place",
-    "assigned": "gets a worktree and a session",
-    "in_progress": "works",
-    "submitted": "is done, waits in the merge queue",
-    "merging": "is done, the refinery tests it on the target",
-    "merged": "is merged",
+    "assigned": "{agent} gets a worktree and a session",
+    "in_progress": "{agent} works",
+    "submitted": "in the merge queue",
+    "merging": "the merge queue tests it",
+    "merged": "merged",
 }
 
 
@@ -135,8 +135,8 @@ def plain(at: float, id: str, state: str, text: str) -> str:
     return f"{clock(at)} {id:<8} {state:<11} {text}".rstrip()
 
 
-def draw(story: Story, at: float) -> RenderableType:
-    """The story as a tree with progress, `at` seconds after its start."""
+def draw(story: Story, at: float, brief: bool = False) -> RenderableType:
+    """The story as a tree with progress, `at` seconds after its start; `brief` shows of each item the last word only."""
     merged = sum(a.state == "merged" for a in story.acts.values())
     total = sum(a.far for a in story.acts.values()) / max(len(story.acts), 1)
     head = Table.grid(padding=(0, 1))
@@ -146,7 +146,7 @@ def draw(story: Story, at: float) -> RenderableType:
         head.add_row(Spinner("dots", style="cyan"), *_heading(story, merged, total, at))
     tree = Tree(head, guide_style="dim")
     for act in story.acts.values():
-        _branch(tree, act)
+        _branch(tree, act, brief)
     if story.acts:
         tree.add(Text.assemble(("refinery", "bold"), f"  {story.refinery}", style="dim"))
     return Group(tree, Text())
@@ -159,13 +159,15 @@ def _heading(story: Story, merged: int, total: float, at: float) -> Iterable[Ren
     yield Text(f"{merged} of {len(story.acts)} merged" if story.acts else story.doing)
 
 
-def _branch(tree: Tree, act: Act) -> None:
+def _branch(tree: Tree, act: Act, brief: bool) -> None:
     colour = {"dim": "dim", "": "default"}.get(STATES.get(act.state, ""), STATES.get(act.state, "default"))
     row = Table.grid(padding=(0, 1))
     row.add_column(width=9)
     row.add_column(width=34, no_wrap=True)
     mark = Spinner("dots", style=colour) if act.state in ACTIVE else Text("✓" if act.state == "merged" else "·", colour)
-    row.add_row(Text(act.id, "bold"), Text(act.title), mark, Text(f"{act.agent} {DOING.get(act.state, act.state)}"))
+    row.add_row(
+        Text(act.id, "bold"), Text(act.title), mark, Text(DOING.get(act.state, act.state).format(agent=act.agent))
+    )
     branch = tree.add(row)
-    for beat in act.beats:
+    for beat in act.beats[-1:] if brief else act.beats:
         branch.add(Text.assemble((f"{clock(beat.at)} ", "dim"), (beat.text, beat.style())))
