@@ -52,7 +52,7 @@ pip() {
     "$venv/bin/python" -m pip install --quiet --no-build-isolation --editable '.[dev]' "$@"
 }
 # When only this repository has changed, no network is needed.
-if ! { "$venv/bin/python" -c 'import hatchling' && pip --no-index; } 2>/dev/null; then
+if ! { "$venv/bin/python" -c 'import hatchling, editables' && pip --no-index; } 2>/dev/null; then
     echo "setup: installing rgt and what it needs into $venv"
-    "$venv/bin/python" -m pip install --quiet 'hatchling>=1.27' && pip || fail "pip could not install rgt: is the package index reachable?"
+    "$venv/bin/python" -m pip install --quiet 'hatchling>=1.27' editables && pip || fail "pip could not install rgt: is the package index reachable?"
 fi

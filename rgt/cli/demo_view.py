@@ -136,7 +136,7 @@ def plain(at: float, id: str, state: str, text: str) -> str:
 
 
 def draw(story: Story, at: float, brief: bool = False) -> RenderableType:
-    """The story as a tree with progress, `at` seconds after its start; `brief` shows of each item the last word only."""
+    """The story as a tree with progress, `at` seconds after its start; `brief`: of each item only the last word."""
     merged = sum(a.state == "merged" for a in story.acts.values())
     total = sum(a.far for a in story.acts.values()) / max(len(story.acts), 1)
     head = Table.grid(padding=(0, 1))
