@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(polecats, name="polecat")
     app.add_typer(crew, name="crew")
     app.command()(attach)
+    app.command("agent-event", hidden=True)(agent_event)
 
 
 def agent_row(r: Row) -> dict[str, Any]:
@@ -186,3 +187,14 @@ async def attach(
     argv = tmux.attach_argv(session_name(address), read_only)
     env = {k: v for k, v in os.environ.items() if k != "TMUX"}
     os.execvpe(argv[0], argv, env)
+
+
+async def agent_event(
+    ctx: typer.Context,
+    kind: Annotated[str, typer.Option(help="session_start, busy, idle, waiting, stop or session_end.")],
+) -> None:
+    """An agent's hooks report here what it does."""
+    s = session(ctx)
+    if not s.who.agent:
+        raise RgtError("denied", "only an agent's own hooks report events", "see `rgt agents list`")
+    await s.ask(ops.AGENT_EVENT, ops.AgentEventArgs.model_validate({"kind": kind}))

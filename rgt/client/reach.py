@@ -50,6 +50,8 @@ class Reach:
     def __init__(self, client: Client, around: Surroundings) -> None:
         self.client = client
         self.around = around
+        self.activities: dict[tuple[str, int], str] = {}
+        """What each agent's hooks last said: only a change is told to its workflow."""
 
     async def update(self, workflow: str, name: str, argument: BaseModel | None = None) -> dict[str, Any]:
         """One command to one workflow."""

@@ -19,6 +19,9 @@ Diagnosis = Literal["fine", "session_gone", "agent_exited", "orphan", "finished"
 `orphan`: the agent lives but its item is closed or merged. `finished`: gone, and its item is done.
 `unknown`: the item or the session cannot be read; nothing may be destroyed."""
 
+ACTIVITIES = {"session_start": "", "busy": "", "session_end": "", "idle": "idle", "stop": "idle", "waiting": "waiting"}
+"""What an agent does, by what its hooks said last; empty for working."""
+
 
 def diagnose(session: bool | None, process: bool | None, item_state: str | None) -> Diagnosis:
     """What is the matter with an agent, from whether its tmux session and its process live and its item's state.
@@ -151,7 +154,7 @@ class Polecat(Entity):
         """Its hooks say what it does."""
         if c.generation and c.generation != self.generation:
             return
-        now = {"session_start": "", "busy": "", "idle": "idle", "waiting": "waiting", "stop": "idle"}.get(c.kind, "")
+        now = ACTIVITIES[c.kind]
         if now != self.activity:
             self.activity = now
             self.changed()

@@ -7,7 +7,7 @@ from typing import cast
 from rgt.client.reach import Handler, Reach, workflow_of
 from rgt.model import messages as m
 from rgt.model import operations as ops
-from rgt.model.agents import Crew
+from rgt.model.agents import ACTIVITIES, Crew
 from rgt.model.errors import RgtError
 from rgt.model.ids import check_name
 from rgt.model.prompts import PrimeFacts, prime
@@ -70,7 +70,9 @@ async def _to_agent(d: Reach, given: str, names: dict[str, str], op_id: str) -> 
 
 
 async def _agent_event(d: Reach, a: ops.AgentEventArgs, who: Identity, op_id: str) -> ops.Answer:
-    if who.role == "polecat":
+    now = ACTIVITIES[a.kind]
+    if who.role == "polecat" and d.activities.get((who.agent, who.generation), "") != now:
+        d.activities[who.agent, who.generation] = now
         event = m.AgentEvent(kind=a.kind, generation=who.generation)
         await d.client.get_workflow_handle(who.agent).signal("agent_event", event)
     return ops.Answer(id=who.address)
