@@ -127,7 +127,12 @@ class LiveTown:
         try:
             return eventually(probe, timeout, 0.1)
         except AssertionError as e:
-            raise AssertionError(f"{id} did not become {states}: {self.item(id)}") from e
+            told = f"{self.run('log', id).out}\n{self.run('status').out}\n{self.worker_log()}"
+            raise AssertionError(f"{id} did not become {states}: {self.item(id)}\n{told}") from e
+
+    def worker_log(self, lines: int = 30) -> str:
+        """The last lines of what the worker printed."""
+        return "\n".join((self.home.logs / "worker.log").read_text(errors="replace").splitlines()[-lines:])
 
     def agents(self, *roles: str) -> list[dict[str, Any]]:
         """Agents of these roles (default: polecats and crew)."""

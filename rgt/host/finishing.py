@@ -35,10 +35,10 @@ async def finish_here(home: Home, cwd: Path, item: str, *, review_only: bool = F
         raise RgtError("not_found", f"{cwd} is no worktree of this town", "say the branch: `rgt done ID --branch B`")
     top, rig = where
     config = read_rig(home, rig)
-    saved = await saving.save_commit(top, f"rgt: saved work on {item}")
-    said = (await git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD")).splitlines()
-    head, branch = said[0], said[1]
+    branch = await git(top, "rev-parse", "--abbrev-ref", "HEAD")
     _check_branch(branch, config.target, item)
+    saved = await saving.save_commit(top, f"rgt: saved work on {item}")
+    head = await git(top, "rev-parse", "HEAD")
     return await _checked(home, rig, config.target, item, branch, head, saved or "", review_only)
 
 

@@ -25,6 +25,8 @@ class Queued(BaseModel):
     state: Literal["queued", "testing"] = "queued"
     tries: int = 0
     reason: str = ""
+    withdrawn: bool = False
+    """Its run goes on and may still land; there will not be another one."""
 
 
 class Refinery(Entity):
@@ -102,18 +104,24 @@ class Refinery(Entity):
         e = c.entry
         if any(q.entry.id == e.id for q in self.queue):
             for q in self.queue:
-                q.reason = ""
+                q.tries, q.reason = 0, ""
+                q.withdrawn = q.withdrawn and q.entry.id != e.id
             self.paused = ""
             self.changed()
             return
-        self.queue = [q for q in self.queue if q.entry.item != e.item or q.state == "testing"]
+        self._take_out(e.item)
         self.queue.append(Queued(entry=e))
         self.changed()
 
     def withdrawn(self, c: m.Withdrawn) -> None:
         """An entry is taken out; one that is being tested may still land."""
-        self.queue = [q for q in self.queue if q.entry.item != c.item or q.state == "testing"]
+        self._take_out(c.item)
         self.changed()
+
+    def _take_out(self, item: str) -> None:
+        self.queue = [q for q in self.queue if q.entry.item != item or q.state == "testing"]
+        for q in self.queue:
+            q.withdrawn = q.withdrawn or q.entry.item == item
 
     def reconfigure(self, c: m.RefineryConfig) -> None:
         """The rig's configuration changed: what was parked is tried again."""
@@ -186,7 +194,7 @@ class Refinery(Entity):
         self.verdicts = [*self.verdicts, v][-VERDICTS:]
         work = f"work/{entry.item}"
         pause = 0.0
-        if v.kind in ("merged", "failed", "conflict", "refused", "lost"):
+        if v.kind in ("merged", "failed", "conflict", "refused", "lost") or (queued and queued.withdrawn):
             self.queue = [q for q in self.queue if q.entry.id != entry.id]
         if v.kind == "merged":
             self.alert = v.follow
@@ -195,7 +203,7 @@ class Refinery(Entity):
             self.tell(work, "rejected", m.Rejected(head=entry.head, verdict=v, max_attempts=self.config.max_attempts))
         elif v.kind == "lost":
             self.tell(work, "parked", m.Parked(head=entry.head, reason=v.message, lost=True))
-        elif queued is not None:
+        elif queued is not None and not queued.withdrawn:
             queued.state, queued.reason = "queued", v.message
             if v.kind == "infra_error" and queued.tries < len(INFRA_PAUSES):
                 pause = INFRA_PAUSES[queued.tries]

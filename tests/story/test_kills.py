@@ -150,7 +150,7 @@ if [ -e "{tmp}/trap" ]; then
   case "$rest" in
   $pattern)
     rm "{tmp}/trap"
-    [ "$when" = before ] && {{ kill -9 "$pid"; exec sleep 60; }}
+    [ "$when" = before ] && {{ kill -9 "$pid"; exit 137; }}
     "{git}" "$@"; code=$?
     kill -9 "$pid"
     exit $code ;;
