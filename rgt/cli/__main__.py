@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rgt.cli.answer import answer, program
-from rgt.cli.here import here
-from rgt.cli.lifecycle import RunWorker, rgt_bin
-from rgt.client.town import Call, new_op_id
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
+
+if TYPE_CHECKING:
+    from rgt.client.town import Call
 
 READER_GONE = 141
 """Exit code when nobody reads the answer any more, as shells have it of a program that SIGPIPE ended."""
@@ -23,6 +23,16 @@ READER_GONE = 141
 
 def main() -> int:
     """Run one command line; gives its exit code."""
+    # While the half second of imports lasts, Ctrl+C ends the program without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import asyncio
+
+    from rgt.cli.answer import answer
+    from rgt.cli.here import here
+    from rgt.cli.lifecycle import RunWorker
+    from rgt.client.town import Call, new_op_id
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Home.of(os.environ)
     argv = sys.argv[1:] or ["--help"]
     try:
@@ -71,6 +81,8 @@ def utf8(env: Mapping[str, str]) -> bool:
 
 def run_worker(home: Home, host: str) -> int:
     """Become the worker, which answers command lines of others with the very same code."""
+    from rgt.cli.answer import answer, program
+    from rgt.cli.lifecycle import rgt_bin
     from rgt.worker.service import run, serve
 
     async def answer_for(call: Call) -> tuple[int, str, str]:
