@@ -142,8 +142,8 @@ def find_by_env(name: str, value: str, **also: str) -> list[Proc]:
 def ancestors_env(pid: int, names: tuple[str, ...]) -> dict[str, str] | None:
     """The named variables of the first process, from `pid` upwards, whose environment has them all; else None."""
     for _ in range(64):
-        env = environ(pid)
-        if all(n in env for n in names):
+        if _names(pid, names):
+            env = environ(pid)
             return {n: env[n] for n in names}
         kin = _kin(pid)
         if kin is None or kin.parent <= 1:
@@ -222,6 +222,15 @@ def _carries(pid: int, want: Mapping[str, str]) -> bool:
         return all(env.get(k) == v for k, v in want.items())
     raw = b"\0" + _environ_bytes(pid)
     return all(b"\0" + os.fsencode(f"{k}={v}") + b"\0" in raw for k, v in want.items())
+
+
+def _names(pid: int, names: tuple[str, ...]) -> bool:
+    """Whether the environment has all these names; the whole of it is decoded only then."""
+    if not PROC:
+        env = environ(pid)
+        return all(n in env for n in names)
+    raw = b"\0" + _environ_bytes(pid)
+    return all(b"\0" + os.fsencode(n) + b"=" in raw for n in names)
 
 
 def _environ_bytes(pid: int) -> bytes:

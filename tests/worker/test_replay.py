@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from rgt.model.agents import Witness
-from rgt.worker.service import sandbox
+from rgt.worker.sandbox import sandbox
 from rgt.worker.workflows import ALL
 from tests.town import LiveTown, change
 from tests.worker.record import histories

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -31,6 +32,7 @@ class RigWorkflow(EntityWorkflow[Rig]):
     @workflow.init
     def __init__(self, state: Rig) -> None:
         super().__init__(state)
+        self._recycling: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, state: Rig) -> str:
@@ -42,17 +44,19 @@ class RigWorkflow(EntityWorkflow[Rig]):
             await workflow.wait_condition(
                 lambda: (
                     self.state.may_admit
-                    or bool(self.state.releasable())
+                    or bool(self._releasable())
                     or self.state.state in ("failed", "removed")
                     or self.full()
                 )
             )
             if self.state.may_admit:
                 await self._dispatch()
-            for item, name in self.state.releasable():
-                await self._recycle(item, name)
+            for item, name in self._releasable():
+                self._recycling[item] = asyncio.create_task(self._recycle(item, name))
             if self.full() and self.state.state != "removed":
+                await workflow.wait_condition(lambda: not self._recycling)
                 await self.renew()
+        await workflow.wait_condition(lambda: not self._recycling)
         if self.state.state == "removed":
             await self.on_host(self.state.host, "put_away", self.state.name, None, seconds=60, tries=3)
         await self.settled()
@@ -114,6 +118,10 @@ class RigWorkflow(EntityWorkflow[Rig]):
         workflow.logger.warning("%s is still open", polecat.workflow)
         self.state.postpone(begin)
 
+    def _releasable(self) -> list[tuple[str, str]]:
+        """Worktrees that may be recycled and are not yet; dispatch does not wait for it, which may take seconds."""
+        return [(i, name) for i, name in self.state.releasable() if i not in self._recycling]
+
     async def _recycle(self, item: str, name: str) -> None:
         job = Recycle(rig=self.state.name, name=name, item=item)
         try:
@@ -122,6 +130,8 @@ class RigWorkflow(EntityWorkflow[Rig]):
             self.state.keep_worktree(item, cause(e).message)
         else:
             self.state.released(item)
+        finally:
+            del self._recycling[item]
 
     park = command(Rig.park)
     unpark = command(Rig.unpark)
