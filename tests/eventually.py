@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
 
-def eventually(probe: Callable[[], T | None], timeout: float = 10.0, every: float = 0.02, what: str = "") -> T:
+def eventually(
+    probe: Callable[[], T | Literal[False] | None], timeout: float = 10.0, every: float = 0.02, what: str = ""
+) -> T:
     """The first true value of `probe`; an AssertionError with the last value after `timeout` seconds."""
     end = time.monotonic() + timeout
     while True:
@@ -23,7 +25,10 @@ def eventually(probe: Callable[[], T | None], timeout: float = 10.0, every: floa
 
 
 async def aeventually(
-    probe: Callable[[], Awaitable[T | None]], timeout: float = 10.0, every: float = 0.02, what: str = ""
+    probe: Callable[[], Awaitable[T | Literal[False] | None]],
+    timeout: float = 10.0,
+    every: float = 0.02,
+    what: str = "",
 ) -> T:
     """As `eventually`, for a coroutine function."""
     end = time.monotonic() + timeout
