@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import typer
+
+from rgt.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^(```+)(\w*)\n(.*?)^\1\n", re.MULTILINE | re.DOTALL)
@@ -61,3 +67,16 @@ def run_step(step: Step, where: Path, env: Mapping[str, str]) -> tuple[int, str]
         stderr=subprocess.STDOUT, text=True, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout
+
+
+def is_command(line: str) -> bool:
+    """Whether the command tree has the words at the start of this line, and the options in it."""
+    at: Any = typer.main.get_command(app)
+    words = shlex.split(line.replace("…", " ").replace("'", " "), comments=True)[1:]
+    while words and hasattr(at, "commands") and not words[0].startswith("-"):
+        found = at.commands.get(words.pop(0))
+        if found is None:
+            return False
+        at = found
+    known = {name for parameter in at.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return all(w.partition("=")[0] in known | {"--json", "-q", "--help"} for w in words if re.match(r"--?[a-z]", w))

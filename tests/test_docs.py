@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from rgt.cli.app import app
 from rgt.model.errors import CODES
-from tests.docs import ROOT, Step, blocks, console, matches, run_step
+from tests.docs import ROOT, Step, blocks, console, is_command, matches, run_step
 from tests.town import LiveTown
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md")])
@@ -51,19 +47,6 @@ def test_commands_that_are_named_exist(page: Path) -> None:
     lines = [line for _, block in blocks(page, "sh", "console") for line in block.splitlines()]
     used = COMMAND.findall(text) + [w for line in lines for w in re.findall(r"(?:^|\$ |&& |; )(rgt [^|&;#\n]*)", line)]
     assert [command for command in used if not is_command(command)] == []
-
-
-def is_command(line: str) -> bool:
-    """Whether the command tree has the words at the start of this line, and the options in it."""
-    at: Any = typer.main.get_command(app)
-    words = shlex.split(line.replace("…", " ").replace("'", " "), comments=True)[1:]
-    while words and hasattr(at, "commands") and not words[0].startswith("-"):
-        found = at.commands.get(words.pop(0))
-        if found is None:
-            return False
-        at = found
-    known = {name for parameter in at.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    return all(w.partition("=")[0] in known | {"--json", "-q", "--help"} for w in words if re.match(r"--?[a-z]", w))
 
 
 def test_commands_are_told_from_others() -> None:

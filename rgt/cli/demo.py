@@ -274,14 +274,12 @@ def farewell(console: Console, ended: Ended) -> None:
     if ended.kept:
         console.print(Text("\nThe town runs on. Where everything is:", "bold"))
         _list(console, {name: str(path) for name, path in places.items()})
-        _next(console, f". {passing.env_file}", KEPT_NEXT | {f"rgt stop && rm -r {passing.root}": "end it"})
+        _next(console, f". {passing.env_file}", look_around(ended))
     else:
         console.print(Text(f"\nThe town is stopped and {passing.root} removed. Where everything was:", "bold"))
         _list(console, {name: str(path.relative_to(passing.root)) for name, path in places.items()})
-        here = (
-            "" if shutil.which("rgt") == str(rgt_bin()) else f'export PATH={shlex.quote(str(rgt_bin().parent))}:"$PATH"'
-        )
-        _next(console, here, NEXT)
+        known = shutil.which("rgt") == str(rgt_bin())
+        _next(console, "" if known else f'export PATH={shlex.quote(str(rgt_bin().parent))}:"$PATH"', NEXT)
 
 
 NEXT = {
@@ -290,14 +288,20 @@ NEXT = {
     "rgt start": "a town of your own",
     "rgt rig add api --path .": "with the repository you are in",
 }
-KEPT_NEXT = {
-    "rgt status": "the town as a tree",
-    "rgt work list": "the three items",
-    "rgt mq show @last": "what the merge queue said to the one in conflict",
-    "rgt log": "everything that happened",
-    'rgt work create "Sell tea" --rig till': "work of your own, then",
-    "rgt sling @last --target till --runtime scripted": "an agent that is a shell: `rgt attach till/nux`",
-}
+
+
+def look_around(ended: Ended) -> dict[str, str]:
+    """What to try in a town that was kept."""
+    return {
+        "rgt status": "the town as a tree",
+        "rgt work list": "the three items",
+        f"rgt mq show {ended.items[-1]['id']}": "what the merge queue said to the one in conflict",
+        "rgt log": "everything that happened",
+        f'rgt work create "Sell tea" --rig {RIG}': "work of your own; then",
+        f"rgt sling @last --target {RIG} --runtime scripted": "an agent that is a shell; then",
+        f"rgt attach {RIG}/nux": "work in it; Ctrl+\\ leaves, `rgt done` finishes",
+        f"rgt stop && rm -r {ended.passing.root}": "end it",
+    }
 
 
 def _next(console: Console, first: str, commands: dict[str, str]) -> None:

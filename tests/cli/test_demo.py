@@ -10,13 +10,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rgt.cli.demo import verify
-from rgt.cli.demo_town import short_directory
+from rgt.cli.demo import NEXT, Ended, look_around, verify
+from rgt.cli.demo_town import PassingTown, short_directory
 from rgt.cli.demo_view import Story, clock, failed_test, plain
 from rgt.host.sample import make_sample
 from rgt.model.errors import RgtError
+from rgt.model.home import Home
 from rgt.model.queue import GateResult, Verdict
 from rgt.model.rows import Row
+from tests.docs import is_command
 from tests.eventually import eventually
 from tests.repos import commit, sh
 from tests.scratch import scratch_env
@@ -160,6 +162,13 @@ async def test_verification_believes_git_alone(tmp: Path) -> None:
     )
     with pytest.raises(RgtError, match="do not pass"):
         await verify(repo, base, [first, second, broken], tmp / "broken")
+
+
+def test_what_to_try_next_are_commands(home: Home) -> None:
+    """Each suggestion is a command of the tree, with such options."""
+    items = [{"id": "gt-aaaaa"}]
+    ended = Ended(PassingTown(home.root, home), kept=True, seconds=1, items=items, tests="", graph="", head="")
+    assert [c for c in (*NEXT, *look_around(ended)) if not is_command(c.partition(" && ")[0])] == []
 
 
 def work(state: str, attempt: int = 1) -> Row:
