@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
@@ -20,6 +21,8 @@ from rgt.model.tokens import Identity
 from rgt.model.work import Work
 
 QUEUE = "rgt"
+PATIENCE = timedelta(seconds=10)
+"""How long Temporal may take to answer; then the state is unknown."""
 KIND = SearchAttributeKey.for_keyword("RgtKind")
 RIG = SearchAttributeKey.for_keyword("RgtRig")
 Handler = Callable[["Reach", Any, Identity, str], Awaitable[BaseModel]]
@@ -64,7 +67,12 @@ class Reach:
     async def open(self, kind: str, state: Entity, workflow: str, rig: str = "") -> WorkflowHandle[Any, Any]:
         """Start a workflow; raises `WorkflowAlreadyStartedError` when it is open."""
         handle = await self.client.start_workflow(
-            kind, state, id=workflow, task_queue=QUEUE, search_attributes=attributes(kind, rig)
+            kind,
+            state,
+            id=workflow,
+            task_queue=QUEUE,
+            search_attributes=attributes(kind, rig),
+            rpc_timeout=PATIENCE,
         )
         row = state.row()
         if row is not None:
@@ -74,7 +82,8 @@ class Reach:
     async def show(self, workflow: str) -> dict[str, Any]:
         """The state of one workflow, also of one that has ended."""
         handle = self.client.get_workflow_handle(workflow)
-        return cast(dict[str, Any], await handle.query("show", result_type=dict[str, Any]))
+        shown = await handle.query("show", result_type=dict[str, Any], rpc_timeout=PATIENCE)
+        return cast(dict[str, Any], shown)
 
     async def item(self, given: str) -> str:
         """The id of the item that `given` names, whole or by a unique prefix."""
