@@ -30,6 +30,8 @@ async def save_commit(worktree: Path, message: str) -> str | None:
     repository runs. A merge without conflicts left is completed; one with conflicts is saved with its markers, without
     the second parent.
     """
+    if await _untouched(worktree) and not await _merged_heads(worktree):
+        return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
         unmerged = await git(worktree, "ls-files", "--unmerged", env=env)
@@ -51,6 +53,8 @@ async def snapshot(rig: RigHome, worktree: Path, item: str) -> str | None:
     New files (not ignored ones), deletions, what is staged, and the commits of a half-done merge or rebase are in it.
     Neither the index nor a file of the worktree is touched. Raises `failed` when anything could not be read.
     """
+    if await _untouched(worktree) and not await _midway_commits(worktree):
+        return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
         conflicts = await git(worktree, "ls-files", "--unmerged", "-z", env=env)
@@ -229,6 +233,12 @@ async def _deleted(worktree: Path, env: dict[str, str]) -> list[str]:
     taken = added | {str(up) for path in added for up in Path(path).parents}
     gone = [path for kind, path in named if kind == "D"]
     return [p for p in gone if p not in taken and not any(str(up) in added for up in Path(p).parents)]
+
+
+async def _untouched(worktree: Path) -> bool:
+    """Whether git sees no change at all: the usual case, told by one command instead of ten."""
+    every = ("--untracked-files=normal", "--ignore-submodules=none", "-z")
+    return not await git(worktree, "status", "--porcelain", *every)
 
 
 async def _merged_heads(worktree: Path) -> list[str]:
