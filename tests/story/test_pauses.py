@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rgt.host.processes import identify
 from tests.eventually import eventually
 from tests.repos import make_repo, sh
@@ -132,6 +134,8 @@ def test_crew_works_in_its_own_place_from_creation_to_removal(shared: LiveTown, 
     eventually(lambda: shared.agents("crew") == [], 60, 0.05)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_down_and_up_and_stop_and_start_go_on_where_they_were(town: LiveTown, tmp: Path) -> None:
     """Agents end with their work saved and are resumed, which counts as no death; queues and items stay as they are."""
     make_repo(tmp / "repo")

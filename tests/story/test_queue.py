@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.eventually import eventually
 from tests.repos import commit, make_repo, sh
@@ -56,6 +57,7 @@ def looks(tmp: Path) -> list[list[str]]:
     return [run.split() for run in text.split("\n.\n")[:-1]]
 
 
+@pytest.mark.slow
 def test_B25_what_gives_no_answer_is_parked_and_goes_on_when_a_person_says_so(shared: LiveTown, tmp: Path) -> None:
     """A gate that is missing, not executable, killed, too slow or without tests blames nobody and merges nothing.
 
