@@ -57,7 +57,7 @@ async def answer(call: Call, home: Home, *, local: bool = False) -> Session:
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(p) for p in first["loc"])
-        _fail(s, RgtError("usage", f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}", "see `--help`"))
+        _fail(s, RgtError("usage", f"{where}: {_said(first['msg'])}", f"see `{command_of(argv)} --help`"))
     except Exception as e:
         s.err.append(traceback.format_exc())
         _fail(s, RgtError("internal", f"{type(e).__name__}: {e}"[:300], "this is a bug in rgt"))
@@ -78,7 +78,7 @@ async def _run(s: Session, argv: list[str]) -> None:
     except Abort as e:
         raise RgtError("interrupted", "interrupted") from e
     except TyperException as e:
-        raise _usage(e) from e
+        raise _usage(e, argv) from e
     finally:
         if printed.getvalue():
             s.say(printed.getvalue())
@@ -86,12 +86,25 @@ async def _run(s: Session, argv: list[str]) -> None:
         await cast(Awaitable[None], result)
 
 
-def _usage(e: TyperException) -> RgtError:
-    context = getattr(e, "ctx", None)
+def command_of(argv: list[str]) -> str:
+    """The command that these words begin with, such as `rgt work list`."""
+    path, node = ["rgt"], program()
+    for word in argv:
+        if word not in getattr(node, "commands", {}):
+            break
+        path, node = [*path, word], node.commands[word]
+    return " ".join(path)
+
+
+def _usage(e: TyperException, argv: list[str]) -> RgtError:
     text = e.format_message() if hasattr(e, "format_message") else str(e)
-    text = text[:1].lower() + text[1:]
-    path = context.command_path if context is not None else "rgt"
-    return RgtError("usage", " ".join(text.split()).rstrip("."), f"see `{path} --help`")
+    return RgtError("usage", _said(" ".join(text.split()).rstrip(".")), f"see `{command_of(argv)} --help`")
+
+
+def _said(text: str) -> str:
+    """A message of typer or pydantic in our manner."""
+    text = text.replace("Value error, ", "")
+    return text[:1].lower() + text[1:]
 
 
 def _fail(s: Session, e: RgtError) -> None:

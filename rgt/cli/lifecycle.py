@@ -204,6 +204,8 @@ async def stop(home: Home, who: Identity, town: Town, *, keep_agents: bool) -> d
     """Down, then end the worker, Temporal and the tmux servers of this home."""
     if who.agent:
         raise RgtError("denied", f"a {who.role} may not stop the town", "ask with `rgt escalate`")
+    if not home.runtime.is_dir():
+        return {"home": str(home.root), "stopped": False}
     with _alone(home):
         ran = any(daemon.daemon_pid(home, n) for n in ("worker", "temporal"))
         if ran and not keep_agents:

@@ -14,6 +14,15 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 ITEM = re.compile(r"gt-[a-z0-9]{5}")
 RESERVED_RIGS = frozenset({"mayor", "boot", "town", "host", "dog"})
 RESERVED_AGENTS = frozenset({"witness", "refinery"})
+LISTS = {
+    "work item": "rgt work list",
+    "agent": "rgt agents list",
+    "rig": "rgt rig list",
+    "rig or agent": "rgt rig list",
+    "setting": "rgt config explain",
+    "runtime": "rgt doctor",
+}
+"""The command that lists what one may have meant."""
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 NameKind = Literal["rig", "agent", "gate", "dog", "host"]
@@ -51,7 +60,8 @@ def resolve(given: str, known: Iterable[str], what: str) -> str:
     if len(hits) == 1:
         return hits[0]
     if hits:
-        raise RgtError("not_found", f"{given!r} fits {len(hits)} {what}s: {', '.join(hits[:5])}", "type more of it")
+        fits = f"{len(hits)} {what.replace(' or ', 's or ')}s"
+        raise RgtError("not_found", f"{given!r} fits {fits}: {', '.join(hits[:5])}", "type more of it")
     near = difflib.get_close_matches(given, ids, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else f"see the list of {what}s"
+    hint = f"did you mean {near[0]}?" if near else f"see `{LISTS[what]}`" if what in LISTS else ""
     raise RgtError("not_found", f"there is no {what} {given[:40]!r}", hint)

@@ -17,9 +17,9 @@ from rgt.host.install import Check
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
-from rgt.model.messages import HostName
 from rgt.model.town import Boot, Index
 from rgt.worker import namespace
+from rgt.worker.founding import host_id, open_town
 
 ASKED = 500
 """How many workflows are asked at most, those that are not work items first."""
@@ -109,7 +109,9 @@ async def _open(client: Client, home: Home, env: Env) -> AsyncIterator[Check]:
         wanted |= {f"{kind}/{rig}" for rig in state.rigs for kind in ("rig", "witness", "refinery")}
     if lacking := sorted(wanted - running):
         shown = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
-        yield Check.bad(f"not open: {shown}", "`rgt doctor --fix` opens them", fixable="boot" in running)
+        fixable = all(id.partition("/")[0] in ("boot", "mayor", "host", "rig") for id in lacking)
+        remedy = "`rgt doctor --fix` opens them" if fixable else "remove the rig and add it again: its work is kept"
+        yield Check.bad(f"not open: {shown}", remedy, fixable=fixable)
     else:
         yield Check.good(f"{len(running)} open")
 
@@ -163,9 +165,9 @@ async def _fix_retention(client: Client, home: Home) -> str:
 
 
 async def _fix_open(client: Client, home: Home) -> str:
-    host = next(iter(Boot.model_validate(await _ask(client.get_workflow_handle("boot"), "show", dict)).hosts), "")
-    await client.get_workflow_handle("boot").signal("back", HostName(host=host))
-    return "boot looks after them"
+    hosts = [w.id async for w in client.list_workflows("RgtKind='host'")]
+    await open_town(client, home, hosts[0].removeprefix("host/") if hosts else host_id(), read_town(home))
+    return "opened what was missing"
 
 
 FIXES: dict[str, Callable[[Client, Home], Awaitable[str]]] = {

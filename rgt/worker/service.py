@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
@@ -16,14 +15,13 @@ from pathlib import Path
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from rgt.client import temporal
 from rgt.client.direct import Direct
 from rgt.client.feed import Live
-from rgt.client.reach import QUEUE, attributes
+from rgt.client.reach import QUEUE
 from rgt.client.town import Answerer
 from rgt.host.config import read_env, read_town, write_env
 from rgt.host.processes import identify
@@ -32,17 +30,16 @@ from rgt.host.sessions import Session
 from rgt.host.supervisor import WRONG_CONFIGURATION
 from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
-from rgt.model.config import TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
-from rgt.model.messages import HostName, SessionEvent
+from rgt.model.messages import SessionEvent
 from rgt.model.rows import Row
-from rgt.model.town import Boot, Host, Index, Mayor
 from rgt.worker import namespace
 from rgt.worker.activities.agents import AgentActivities
 from rgt.worker.activities.rigs import RigActivities
 from rgt.worker.activities.town import TownActivities
 from rgt.worker.configs import watch_rigs
+from rgt.worker.founding import host_id, open_town
 from rgt.worker.gateway import Gateway
 from rgt.worker.sandbox import sandbox
 from rgt.worker.workflows import ALL
@@ -78,12 +75,6 @@ class Here:
         return presets.available(self.home)
 
 
-def host_id() -> str:
-    """Name of this machine in the town."""
-    name = "".join(c if c.isalnum() else "-" for c in socket.gethostname().split(".")[0].lower()).strip("-")[:24]
-    return name if name and name[0].isalpha() else f"h-{name or 'ost'}"
-
-
 async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> None:
     """Run the worker of `home` until SIGTERM; raises `RgtError` when the town cannot be reached or is another's."""
     config = read_town(home)
@@ -107,7 +98,7 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
         await _reset_sticky(client)
         await stack.enter_async_context(_town_worker(client, town))
         await stack.enter_async_context(_host_worker(client, host, agents, rigs))
-        await _open_town(client, home, host, config)
+        await open_town(client, home, host, config)
         feed = asyncio.create_task(live.run(client))
         stack.callback(feed.cancel)
         configs = asyncio.create_task(watch_rigs(client, home))
@@ -182,42 +173,6 @@ async def _reset_sticky(client: Client) -> None:
 
     ids.sort(key=lambda id: id != "town")
     await asyncio.gather(*(reset(id) for id in ids))
-
-
-async def _open_town(client: Client, home: Home, host: str, config: TownConfig) -> None:
-    """Start what every town has; refuse a town that belongs to another home."""
-    town = await client.start_workflow(
-        "town",
-        Index(home=str(home.root)),
-        id="town",
-        task_queue=QUEUE,
-        memo={"home": str(home.root)},
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=attributes("town"),
-    )
-    owner = (await town.query("snapshot", result_type=Index)).home
-    if owner != str(home.root):
-        raise RgtError("refused", f"this Temporal namespace is the town of {owner}", "set another `namespace`")
-    size = HostName(host=host, agents=config.limits.max_polecats, slots=max(2, os.cpu_count() or 1))
-
-    async def start(kind: str, id: str, state: Host | Boot | Mayor) -> None:
-        await client.start_workflow(
-            kind,
-            state,
-            id=id,
-            task_queue=QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes(kind),
-        )
-
-    new_host = Host(name=host, agents=size.agents, slots=size.slots)
-    await asyncio.gather(
-        start("host", f"host/{host}", new_host), start("mayor", "mayor", Mayor()), start("boot", "boot", Boot())
-    )
-    await asyncio.gather(
-        client.get_workflow_handle(f"host/{host}").signal("resize", size),
-        client.get_workflow_handle("boot").signal("back", HostName(host=host)),
-    )
 
 
 async def _report(client: Client, kind: str, session: Session) -> None:

@@ -23,10 +23,17 @@ async def _needs(d: Reach, a: ops.RigFilter, who: Identity, op_id: str) -> ops.N
 async def _log(d: Reach, a: ops.LogArgs, who: Identity, op_id: str) -> ops.Log:
     if not a.id:
         return ops.Log(rows=await logs.town_log(d.client, a.limit))
+    return ops.Log(rows=await logs.entity_log(d.client, await _workflow(d, a.id), a.limit))
+
+
+async def _workflow(d: Reach, given: str) -> str:
     rows = await d.around.rows()
-    row = next((r for r in rows if r.id == a.id), None)
-    workflow = workflow_of(row) if row else f"work/{await d.item(a.id)}"
-    return ops.Log(rows=await logs.entity_log(d.client, workflow, a.limit))
+    row = next((r for r in rows if r.id == given and r.kind != "entry"), None)
+    if row is not None:
+        return workflow_of(row)
+    if given.startswith("gt-"):
+        return (await d.work(given)).workflow
+    return workflow_of(await d.agent(given))
 
 
 async def _town_down(d: Reach, a: ops.None_, who: Identity, op_id: str) -> ops.Answer:

@@ -85,9 +85,7 @@ async def _sling(d: Reach, a: ops.Sling, who: Identity, op_id: str) -> ops.Slung
     rows = await d.around.rows()
     rigs = {r.id: r for r in rows if r.kind == "rig"}
     crew = {r.id: r for r in rows if r.kind == "crew"}
-    if a.target not in rigs and a.target not in crew:
-        resolve(a.target, [*rigs, *crew], "rig or agent")
-        raise RgtError("not_found", f"there is no rig or agent {a.target!r}", "say its whole name")
+    a = a.model_copy(update={"target": resolve(a.target, [*rigs, *crew], "rig or agent")})
     runtime = d.runtime(a.runtime)
     place = rigs.get(a.target) or crew[a.target]
     told = "" if place.kind == "crew" or place.state == "open" else f"rig {a.target} is {place.state}: it waits there"
