@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +27,13 @@ def main() -> int:
     """Run one command line; gives its exit code."""
     # While the half second of imports lasts, Ctrl+C ends the program without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    import asyncio
+    with kept():
+        import asyncio
 
-    from rgt.cli.answer import answer
-    from rgt.cli.here import here
-    from rgt.cli.lifecycle import RunWorker
-    from rgt.client.town import Call, new_op_id
+        from rgt.cli.answer import answer
+        from rgt.cli.here import here
+        from rgt.cli.lifecycle import RunWorker
+        from rgt.client.town import Call, new_op_id
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Home.of(os.environ)
@@ -79,17 +82,30 @@ def utf8(env: Mapping[str, str]) -> bool:
     return "utf8" in locale.lower().replace("-", "")
 
 
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """For imports: what comes in here is never looked through for garbage, now or later, when agents would wait."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def run_worker(home: Home, host: str) -> int:
     """Become the worker, which answers command lines of others with the very same code."""
-    from rgt.cli.answer import answer, program
-    from rgt.cli.lifecycle import rgt_bin
-    from rgt.worker.service import run, serve
+    with kept():
+        from rgt.cli.answer import answer, program
+        from rgt.cli.lifecycle import rgt_bin
+        from rgt.worker.service import run, serve
+
+        program()
 
     async def answer_for(call: Call) -> tuple[int, str, str]:
         done = await answer(call, home)
         return done.code, "".join(done.out), "".join(done.err)
 
-    program()
     return run(serve(home, answer_for, rgt_bin(), host))
 
 

@@ -37,7 +37,7 @@ async def follow(client: Client, *, wait: bool = True) -> AsyncIterator[Index | 
             execution=WorkflowExecution(workflow_id="town", run_id=run),
             wait_new_event=wait,
             next_page_token=token,
-            maximum_page_size=500,
+            maximum_page_size=256,  # the server logs a warning for each poll that asks for more
         )
         try:
             answer = await client.workflow_service.get_workflow_execution_history(request, timeout=POLL, retry=False)
