@@ -21,6 +21,8 @@ from rgt.model.tokens import Identity
 from rgt.model.work import Work
 
 QUEUE = "rgt"
+TASK = timedelta(seconds=3)
+"""What a workflow task may take: when a worker is killed in the middle of one, its entity answers only after that."""
 PATIENCE = timedelta(seconds=10)
 """How long Temporal may take to answer; then the state is unknown."""
 KIND = SearchAttributeKey.for_keyword("RgtKind")
@@ -71,6 +73,7 @@ class Reach:
             state,
             id=workflow,
             task_queue=QUEUE,
+            task_timeout=TASK,
             search_attributes=attributes(kind, rig),
             rpc_timeout=PATIENCE,
         )

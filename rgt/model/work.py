@@ -205,6 +205,8 @@ class Work(Entity, NewWork):
             raise RgtError(
                 "denied", f"{self.id} is {self.address or 'nobody'}'s, not yours", "finish the item on your hook"
             )
+        if c.agent and 0 < c.generation < self.generation:
+            raise RgtError("denied", f"another process of {self.address} has taken over {self.id}", "stop here")
         if self.state in OVER:
             hint = "create a new item for more" if self.final else f"`rgt work reopen {self.id}`"
             raise self._refuse("it cannot be finished now", hint)

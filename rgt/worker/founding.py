@@ -9,7 +9,7 @@ import socket
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from rgt.client.reach import QUEUE, attributes
+from rgt.client.reach import QUEUE, TASK, attributes
 from rgt.model.config import TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -24,6 +24,7 @@ async def open_town(client: Client, home: Home, host: str, config: TownConfig) -
         Index(home=str(home.root)),
         id="town",
         task_queue=QUEUE,
+        task_timeout=TASK,
         memo={"home": str(home.root)},
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=attributes("town"),
@@ -39,6 +40,7 @@ async def open_town(client: Client, home: Home, host: str, config: TownConfig) -
             state,
             id=id,
             task_queue=QUEUE,
+            task_timeout=TASK,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=attributes(kind),
         )

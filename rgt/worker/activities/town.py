@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from rgt.client.reach import QUEUE, attributes
+from rgt.client.reach import QUEUE, TASK, attributes
 from rgt.host.config import read_rig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -90,6 +90,7 @@ class TownActivities:
                 Rig(name=name, host=host, config=config),
                 id=f"rig/{name}",
                 task_queue=QUEUE,
+                task_timeout=TASK,
                 search_attributes=attributes("rig", name),
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )

@@ -16,6 +16,7 @@ from rgt.worker.workflows.refinery import RefineryWorkflow
 from rgt.worker.workflows.witness import WitnessWorkflow
 
 with workflow.unsafe.imports_passed_through():
+    from rgt.client.reach import TASK
     from rgt.model.agents import Polecat, Witness
     from rgt.model.messages import PolecatStart
     from rgt.model.refinery import Refinery
@@ -79,13 +80,18 @@ class RigWorkflow(EntityWorkflow[Rig]):
         name, abandon = self.state.name, workflow.ParentClosePolicy.ABANDON
         try:
             await workflow.start_child_workflow(
-                WitnessWorkflow.run, Witness(rig=name), id=f"witness/{name}", parent_close_policy=abandon
+                WitnessWorkflow.run,
+                Witness(rig=name),
+                id=f"witness/{name}",
+                parent_close_policy=abandon,
+                task_timeout=TASK,
             )
             await workflow.start_child_workflow(
                 RefineryWorkflow.run,
                 Refinery(config=self.state.refinery_start()),
                 id=f"refinery/{name}",
                 parent_close_policy=abandon,
+                task_timeout=TASK,
             )
         except WorkflowAlreadyStartedError as e:
             workflow.logger.info("%s is open already", e.workflow_id)
@@ -108,6 +114,7 @@ class RigWorkflow(EntityWorkflow[Rig]):
                     polecat,
                     id=polecat.workflow,
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    task_timeout=TASK,
                 )
             except WorkflowAlreadyStartedError:
                 # The attempt before has said that it ended and is about to close: the item keeps its name and worktree.
