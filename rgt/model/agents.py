@@ -134,9 +134,9 @@ class Polecat(Entity):
 
     def session_event(self, c: m.SessionEvent) -> None:
         """The watcher saw its session; other processes' news are not its own."""
-        if c.nonce != self.nonce or c.generation != self.generation:
-            return
-        if c.kind == "alive":
+        seen = c.nonce == self.nonce and c.generation == self.generation and c.kind != "alive"
+        missed = c.kind == "missing" and (c.host, c.pid) == (self.start.host, self.pid) and self.phase == "working"
+        if not (seen or missed):
             return
         self.dead = True
         self.diagnosis = diagnose(c.kind == "dead", False, "submitted" if self.done else "in_progress")
@@ -280,9 +280,11 @@ class Crew(Entity):
 
     def session_event(self, c: m.SessionEvent) -> None:
         """The watcher saw its session."""
-        if c.nonce == self.nonce and c.generation == self.generation and c.kind != "alive":
+        seen = c.nonce == self.nonce and c.generation == self.generation and c.kind != "alive"
+        missed = c.kind == "missing" and (c.host, c.pid) == (self.host, self.pid) and self.state == "running"
+        if seen or missed:
             self.dead = True
-            self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}"
+            self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}" if c.status is not None else c.kind
 
 
 class Seen(BaseModel):

@@ -287,12 +287,15 @@ class Slot(Message):
 
 
 class SessionEvent(Message):
-    """The host watcher saw a session: `dead` (its process ended), `gone` (the session vanished), `alive` (adopted)."""
+    """The host watcher saw a session: `dead` (its process ended), `gone` (the session vanished), `alive` (adopted).
 
-    kind: Literal["dead", "gone", "alive"]
-    nonce: str
-    generation: int
+    `missing`: a new watcher on `host` finds neither session nor process `pid`; of such a one it knows no more."""
+
+    kind: Literal["dead", "gone", "alive", "missing"]
+    nonce: str = ""
+    generation: int = 0
     pid: int = 0
+    host: str = ""
     status: int | None = None
     signal: int | None = None
 

@@ -21,10 +21,10 @@ from temporalio.worker import Worker
 from rgt.client import temporal
 from rgt.client.direct import Direct
 from rgt.client.feed import Live
-from rgt.client.reach import QUEUE
+from rgt.client.reach import QUEUE, workflow_of
 from rgt.client.town import Answerer
 from rgt.host.config import read_env, read_town, write_env
-from rgt.host.processes import identify
+from rgt.host.processes import environ, identify
 from rgt.host.runtimes import presets
 from rgt.host.sessions import Session
 from rgt.host.supervisor import WRONG_CONFIGURATION
@@ -109,7 +109,7 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
         stack.push_async_callback(gateway.close)
         stack.push_async_callback(watcher.close)
         _record(home)
-        await watcher.adopt()
+        await _adopt(client, watcher, live.rows(), host)
         log.info("ready")
         await stop.wait()
 
@@ -175,6 +175,17 @@ async def _reset_sticky(client: Client) -> None:
     await asyncio.gather(*(reset(id) for id in ids))
 
 
+async def _adopt(client: Client, watcher: Watcher, rows: list[Row], host: str) -> None:
+    """Take over the agents of this machine; those of which nothing is left, as after a reboot, are told missing."""
+    found = {session.pid for session in await watcher.adopt()}
+    for row in rows:
+        agent = workflow_of(row)
+        if row.kind not in ("polecat", "crew") or not row.pid or row.pid in found:
+            continue
+        if environ(row.pid).get("GTR_AGENT") != agent:
+            await _signal(client, agent, SessionEvent(kind="missing", pid=row.pid, host=host))
+
+
 async def _report(client: Client, kind: str, session: Session) -> None:
     """Tell an agent's workflow what was seen of its session."""
     event = SessionEvent(
@@ -185,12 +196,16 @@ async def _report(client: Client, kind: str, session: Session) -> None:
         status=session.status,
         signal=session.signal,
     )
+    await _signal(client, session.agent, event)
+
+
+async def _signal(client: Client, agent: str, event: SessionEvent) -> None:
     try:
-        await client.get_workflow_handle(session.agent).signal("session_event", event)
+        await client.get_workflow_handle(agent).signal("session_event", event)
     except RPCError as e:
         if e.status != RPCStatusCode.NOT_FOUND:
             raise
-        log.info("%s has ended already", session.agent)
+        log.info("%s has ended already", agent)
 
 
 def _record(home: Home) -> None:

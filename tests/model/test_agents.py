@@ -81,6 +81,22 @@ def test_b05_news_of_another_process_are_not_its_own(old: m.SessionEvent) -> Non
     assert agent == before
 
 
+@pytest.mark.parametrize(
+    ("pid", "host", "phase", "dead"),
+    [
+        (5, "here", "working", True),
+        (6, "here", "working", False),
+        (5, "there", "working", False),
+        (5, "here", "starting", False),
+    ],
+)
+def test_a_new_watcher_may_miss_only_the_process_that_ran_there(pid: int, host: str, phase: Any, dead: bool) -> None:
+    agent = polecat()
+    agent.phase = phase
+    agent.session_event(m.SessionEvent(kind="missing", pid=pid, host=host))
+    assert (agent.dead, agent.diagnosis) == (dead, "session_gone" if dead else "fine")
+
+
 def test_b03_a_death_after_done_is_no_fault() -> None:
     agent = polecat()
     agent.finished(m.Finished(item="gt-aaaaa", attempt=1))

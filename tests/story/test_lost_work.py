@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from rgt.client.temporal import connect
-from rgt.host import sessions
+from rgt.host import daemon, sessions
 from rgt.host.config import read_env
 from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
@@ -144,6 +144,21 @@ def witness(town: LiveTown, rig: str) -> list[str]:
     """What the witness of a rig found wrong."""
     found: list[str] = town.ask("agents", "show", f"{rig}/witness")["verdicts"]
     return found
+
+
+def test_b01_agents_that_are_gone_when_the_town_comes_back_go_on(shared: LiveTown) -> None:
+    """As after a power cut: no worker, no tmux, nobody saw anybody die."""
+    town = shared
+    add_rig(town, "b01-cut")
+    item, agent = slung(town, "b01-cut", "cut off", EDITING)
+    eventually(lambda: edited(agent, 1), 20)
+    asyncio.run(daemon.stop_daemon(town.home, "worker"))
+    town.tmux("kill-server")
+    eventually(lambda: not Path(f"/proc/{agent.pid}").exists(), 20)
+    town.rgt("start")
+    again = agent_of(town, item, after=agent)
+    assert (again.cwd, edited(again, 1)) == (agent.cwd, True)
+    assert town.item(item)["attempt"] == 1
 
 
 async def test_b05_a_session_made_anew_is_not_killed_by_old_news(shared: LiveTown) -> None:
