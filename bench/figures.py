@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def shown(value: float) -> str:
+    """A value with as many digits as mean something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def p95(values: Sequence[float]) -> float:
     """The smallest value that 95 of 100 do not exceed."""
     return sorted(values)[max(0, math.ceil(0.95 * len(values)) - 1)]
@@ -43,17 +48,19 @@ class Figure:
     def broken(self) -> list[str]:
         """The limits that are not kept, with what was measured."""
         return [
-            f"{name} {self.measure(name):.4g} > {bound:g}"
+            f"{name} {shown(self.measure(name))} > {bound:g}"
             for name, bound in self.limits.items()
             if self.measure(name) > bound
         ]
 
     def line(self) -> str:
         """The figure for people, on one line."""
-        parts = [f"median {self.measure('median'):.4g} {self.unit}", f"p95 {self.measure('p95'):.4g}"]
-        parts += [f"n {len(self.values)}", f"range {min(self.values):.4g}–{max(self.values):.4g}"]
+        parts = [f"median {shown(self.measure('median'))} {self.unit}", f"p95 {shown(self.measure('p95'))}"]
+        parts += [f"n {len(self.values)}", f"range {shown(min(self.values))}–{shown(max(self.values))}"]
         if self.floor:
-            parts.append(f"floor {statistics.median(self.floor):.4g} ({self.floor_name}), {self.measure('times'):.2f}×")
+            parts.append(
+                f"floor {shown(statistics.median(self.floor))} ({self.floor_name}), {self.measure('times'):.2f}×"
+            )
         if self.note:
             parts.append(self.note)
         verdict = f"MISSED: {', '.join(self.broken())}" if self.broken() else "ok" if self.limits else ""
@@ -82,11 +89,11 @@ def table(figures: Sequence[Figure]) -> str:
     """The figures as a Markdown table."""
     lines = ["| | median | p95 | floor, same run | ratio | limits |", "|---|--:|--:|---|--:|---|"]
     for f in figures:
-        floor = f"{statistics.median(f.floor):.4g} {f.floor_name}" if f.floor else ""
+        floor = f"{shown(statistics.median(f.floor))} {f.floor_name}" if f.floor else ""
         ratio = f"{f.measure('times'):.2f}×" if f.floor else ""
-        limits = ", ".join(f"{name} ≤ {bound:g}: {f.measure(name):.4g}" for name, bound in f.limits.items())
+        limits = ", ".join(f"{name} ≤ {bound:g}: {shown(f.measure(name))}" for name, bound in f.limits.items())
         missed = " **missed**" if f.broken() else ""
         name = f"{f.name} ({f.note})" if f.note else f.name
-        values = f"{f.measure('median'):.4g} {f.unit} | {f.measure('p95'):.4g} {f.unit}"
+        values = f"{shown(f.measure('median'))} {f.unit} | {shown(f.measure('p95'))} {f.unit}"
         lines.append(f"| {name} | {values} | {floor} | {ratio} | {limits}{missed} |")
     return "\n".join(lines)
