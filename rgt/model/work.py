@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
-from rgt.model.prompts import ItemFacts
-from rgt.model.queue import Entry, Priority, Verdict
+from rgt.model.newwork import Escalation, NewWork
+from rgt.model.queue import Entry, Verdict
 from rgt.model.rows import Row, cut
 from rgt.model.times import epoch, iso
 
@@ -26,32 +26,6 @@ KEPT_CLOSED = timedelta(days=7)
 """How long a closed item stays open as a workflow."""
 NOTES = 12
 NOTE_CHARS = 2000
-
-
-class Escalation(BaseModel):
-    """A question to a person."""
-
-    message: str
-    by: str = ""
-    at: str = ""
-
-
-class NewWork(BaseModel):
-    """What a person says when creating an item."""
-
-    id: str
-    title: str
-    description: str = ""
-    accept: str = ""
-    priority: Priority = "p2"
-    labels: list[str] = Field(default_factory=list)
-    rig: str = ""
-    needs: list[str] = Field(default_factory=list)
-    review_only: bool = False
-    no_merge: bool = False
-    created_by: str = ""
-    op: str = ""
-    """The command that created it: a retry of that command finds it."""
 
 
 class Work(Entity, NewWork):
@@ -454,17 +428,3 @@ class Work(Entity, NewWork):
 def remember(notes: list[str], note: str) -> list[str]:
     """Notes with one more, bounded in number and size."""
     return [*notes, note[:NOTE_CHARS]][-NOTES:]
-
-
-def prime_item(work: Work) -> ItemFacts:
-    """What the agent that has the item is told of it."""
-    return ItemFacts(
-        id=work.id,
-        title=work.title,
-        description=work.description,
-        acceptance=work.accept,
-        priority=work.priority,
-        branch=work.branch,
-        review_only=work.review_only,
-        notes=work.notes,
-    )

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from rgt.model import messages as m
 from rgt.model.errors import RgtError
+from rgt.model.priming import prime_item
 from rgt.model.queue import Verdict
-from rgt.model.work import MAX_DEATHS, NOTE_CHARS, NOTES, OVER, State, Work, prime_item
+from rgt.model.work import MAX_DEATHS, NOTE_CHARS, NOTES, OVER, State, Work
 from tests.model.receivers import opened, told
 
 HEAD, NEWER, OLDER = "a" * 40, "b" * 40, "0" * 40

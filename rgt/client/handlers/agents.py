@@ -10,11 +10,11 @@ from rgt.model import operations as ops
 from rgt.model.agents import ACTIVITIES, Crew
 from rgt.model.errors import RgtError
 from rgt.model.ids import check_name
+from rgt.model.priming import prime_item
 from rgt.model.prompts import PrimeFacts, prime
 from rgt.model.prompts import Role as PrimeRole
 from rgt.model.rig import Rig
 from rgt.model.tokens import Identity
-from rgt.model.work import prime_item
 
 
 async def _hook(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.HookOf:

@@ -1,0 +1,33 @@
+"""What a person says of a work item when creating it, and what an agent asks."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from rgt.model.queue import Priority
+
+
+class Escalation(BaseModel):
+    """A question to a person."""
+
+    message: str
+    by: str = ""
+    at: str = ""
+
+
+class NewWork(BaseModel):
+    """What a person says when creating an item."""
+
+    id: str
+    title: str
+    description: str = ""
+    accept: str = ""
+    priority: Priority = "p2"
+    labels: list[str] = Field(default_factory=list)
+    rig: str = ""
+    needs: list[str] = Field(default_factory=list)
+    review_only: bool = False
+    no_merge: bool = False
+    created_by: str = ""
+    op: str = ""
+    """The command that created it: a retry of that command finds it."""
