@@ -133,7 +133,7 @@ def _town_worker(client: Client, town: TownActivities) -> Worker:
         client,
         task_queue=QUEUE,
         workflows=ALL,
-        activities=[town.tell, town.plan, town.admit, town.check_proof, town.reopen_rigs],
+        activities=[town.tell, town.plan, town.admit, town.check_proof, town.ended_state, town.reopen_rigs],
         workflow_runner=sandbox(),
         max_cached_workflows=5000,
         sticky_queue_schedule_to_start_timeout=STICKY,

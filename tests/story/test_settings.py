@@ -33,3 +33,18 @@ def test_a_mistake_in_rig_toml_is_shown_with_its_line_and_the_old_settings_stay(
     file.write_text(good.replace("max_polecats = 4", "max_polecats = 2"))
     eventually(lambda: town.ask("rig", "status", "api")["config"]["max_polecats"] == 2, 20)
     assert town.ask("needs") == []
+
+
+def test_an_item_starts_when_its_need_is_merged_even_if_that_was_before_it_asked(town: LiveTown, repo: Path) -> None:
+    """The need has ended when it is told that somebody waits: what it ended as is looked up."""
+    town.add_rig("api", repo)
+    need = town.create("first", change("one.txt", "1"))
+    late = town.create("waits", change("two.txt", "2"), "--needs", need)
+    town.sling(late, target="api")
+    assert town.item(late)["state"] == "blocked"
+    town.sling(need, target="api")
+    town.becomes(late, "merged")
+    after = town.create("after", change("three.txt", "3"), "--needs", need)
+    town.sling(after, target="api")
+    town.becomes(after, "merged")
+    assert town.item(after)["unmet"] == []

@@ -73,6 +73,17 @@ class TownActivities:
         expected = proof(token(self.key, done.agent, done.generation), given.item, done.branch, done.head)
         return expected == done.proof
 
+    @activity.defn(name="ended_state")
+    async def ended_state(self, workflow: str) -> str:
+        """State in which an item ended; `closed` when nothing is known of it any more."""
+        try:
+            shown = await self.client.get_workflow_handle(workflow).query("show", result_type=dict)
+        except RPCError as e:
+            if e.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return "closed"
+        return str(shown["state"])
+
     @activity.defn(name="reopen_rigs")
     async def reopen_rigs(self, rigs: dict[str, str]) -> list[str]:
         """Open every rig whose workflow has ended wrongly, from its rig.toml; gives those that were opened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -9,7 +10,7 @@ from temporalio import workflow
 from rgt.worker.entity import EntityWorkflow, command, message
 
 with workflow.unsafe.imports_passed_through():
-    from rgt.model.messages import Done, Tell
+    from rgt.model.messages import Done, Outcome, Tell
     from rgt.model.work import Work
 
 
@@ -75,5 +76,14 @@ class WorkItemWorkflow(EntityWorkflow[Work]):
         self.publish()
 
     def undelivered(self, tell: Tell) -> None:
-        """A message reached nobody: the item says what that means."""
-        self.state.undelivered(tell)
+        """A message reached nobody: the item says what that means. A need that has ended is looked up."""
+        if tell.signal == "blocking":
+            self._looking = asyncio.create_task(self._look_at_ended(tell.to))
+        else:
+            self.state.undelivered(tell)
+
+    async def _look_at_ended(self, need: str) -> None:
+        state = await self.local("ended_state", need, str)
+        self.clock()
+        self.state.need_ended(Outcome(item=need.partition("/")[2], state=state))
+        self.publish()
