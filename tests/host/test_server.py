@@ -57,7 +57,9 @@ def test_a_taken_port_is_one_clear_line_b84(home: Home) -> None:
         other.listen()
         port = other.getsockname()[1]
         error = refusal(home, port)
-    assert (error.code, error.message) == ("refused", f"cannot listen on 127.0.0.1:{port}: address already in use")
+    assert error.code == "refused"
+    assert error.message == f"port {port} of 127.0.0.1 is used by another program, so Temporal cannot listen there"
+    assert f"127.0.0.1:{port}" in error.hint
     assert not home.temporal.exists()
 
 

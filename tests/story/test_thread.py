@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.eventually import eventually
 from tests.town import LiveTown, change
 
 
@@ -15,4 +16,4 @@ def test_an_item_is_created_slung_done_tested_and_merged(town: LiveTown, repo: P
     merged = town.becomes(item, "merged")
     assert merged["sha"] == town.hub_target("api") == town.git("rev-parse", "main", cwd=repo)
     assert (repo / "new.txt").read_text() == "hello\n"
-    assert town.ask("mq", "list") == []
+    eventually(lambda: town.ask("mq", "list") == [], what="the entry leaves the queue")
