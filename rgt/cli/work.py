@@ -236,8 +236,7 @@ async def done(
 ) -> None:
     """Finish: save, check, and hand over to the merge queue."""
     s = session(ctx)
-    item = await named(s, id) if id else await _own_item(s)
-    facts = await _finished(s, item)
+    facts = await _finished(s, await named(s, id)) if id else await _own(s)
     item = facts["id"]
     if s.who.agent and facts.get("agent", s.who.agent) != s.who.agent:
         # Before anything is saved: the worktree may be another's.
@@ -272,13 +271,14 @@ async def _finished(s: Session, item: str) -> dict[str, Any]:
         return {"id": check_item(item)}
 
 
-async def _own_item(s: Session) -> str:
+async def _own(s: Session) -> dict[str, Any]:
+    """What is known of the item on the caller's own hook."""
     if not s.who.agent:
         raise RgtError("usage", "which item is finished?", "`rgt done ID`")
     on = await s.ask(ops.HOOK, ops.PrimeArgs())
     if not on.item:
         raise RgtError("refused", "nothing is on your hook", "see `rgt prime`")
-    return on.item
+    return {"id": on.item, "rig": on.rig, "review_only": on.review_only}
 
 
 async def _in_town(s: Session) -> bool:
@@ -294,7 +294,7 @@ async def escalate(
     """Ask a person; with --ack, answer."""
     s = session(ctx)
     if s.who.agent and not message and not id.startswith("gt-"):
-        id, message = await _own_item(s), id
+        id, message = (await _own(s))["id"], id
     operation = ops.ACK if ack else ops.ESCALATE
     _tell(s, await s.ask(operation, ops.TextArgs(id=await named(s, id), message=s.text_or_stdin(message))))
 

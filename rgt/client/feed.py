@@ -57,8 +57,11 @@ async def follow(client: Client, *, wait: bool = True) -> AsyncIterator[Index | 
             got = await _read(client, event)
             if isinstance(got, str):
                 following = got
-            elif got is not None:
+            elif isinstance(got, Index):
                 yield got
+            else:
+                for packed in got:
+                    yield packed
         token = answer.next_page_token
         if following:
             run, token, seen = following, b"", 0
@@ -69,8 +72,8 @@ async def follow(client: Client, *, wait: bool = True) -> AsyncIterator[Index | 
             await asyncio.sleep(0.2)
 
 
-async def _read(client: Client, event: HistoryEvent) -> Index | list[Any] | str | None:
-    """The index a run starts with, a packed row, or the id of the following run."""
+async def _read(client: Client, event: HistoryEvent) -> Index | list[list[Any]] | str:
+    """The index a run starts with, packed rows, or the id of the following run."""
     kind = event.event_type
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
         started = event.workflow_execution_started_event_attributes
@@ -79,10 +82,10 @@ async def _read(client: Client, event: HistoryEvent) -> Index | list[Any] | str 
         signaled = event.workflow_execution_signaled_event_attributes
         if signaled.signal_name == "event":
             content = (await client.data_converter.decode(signaled.input.payloads))[0]
-            return list(content["row"])
+            return list(content["rows"])
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
         return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
-    return None
+    return []
 
 
 class Live:

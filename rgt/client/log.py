@@ -19,9 +19,10 @@ async def town_log(client: Client, limit: int) -> list[LogLine]:
     async for event in client.get_workflow_handle("town").fetch_history_events():
         signal, content = await _signal(client, event)
         if signal == "event":
-            row = Row.unpack(content["row"])
-            detail = " · ".join(t for t in (row.title, row.agent, row.alert) if t)
-            lines.append(LogLine(at=_at(event), id=row.id, what=f"{row.kind} {row.state or 'gone'}", detail=detail))
+            for row in map(Row.unpack, content["rows"]):
+                detail = " · ".join(t for t in (row.title, row.agent, row.alert) if t)
+                what = f"{row.kind} {row.state or 'gone'}"
+                lines.append(LogLine(at=_at(event), id=row.id, what=what, detail=detail))
     return lines[-limit:]
 
 

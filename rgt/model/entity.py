@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +13,9 @@ from rgt.model.rows import Row
 ANSWERS = 200
 """How many answers of commands are kept, so that a retry gets the same one."""
 SENDERS = 300
-"""Of how many senders the last message number is kept."""
+"""Of how many senders the last messages are known again."""
+MARKS = 24
+"""So many of each: a repeat comes within the batch that was cut off."""
 
 
 class Entity(BaseModel):
@@ -25,7 +28,8 @@ class Entity(BaseModel):
     seq: int = 0
     outbox: list[Tell] = Field(default_factory=list)
     answers: dict[str, Any] = Field(default_factory=dict)
-    heard: dict[str, int] = Field(default_factory=dict)
+    heard: dict[str, list[str]] = Field(default_factory=dict)
+    """sender → number and checksum of its last messages"""
     faults: list[str] = Field(default_factory=list)
     """Messages that could not be handled, newest last: bugs, shown by `rgt doctor`."""
 
@@ -59,13 +63,19 @@ class Entity(BaseModel):
             del self.answers[next(iter(self.answers))]
 
     def is_news(self, message: Message) -> bool:
-        """False for a message between workflows that was heard before."""
+        """False for a message between workflows that was heard before.
+
+        Known again by number and content: a message leaves before the task that told it is recorded, and after a
+        crash in between, the same number may stand for something else."""
         if not message.sender:
             return True
-        if self.heard.get(message.sender, 0) >= message.seq:
+        mark = f"{message.seq}:{crc32(message.model_dump_json().encode()):x}"
+        marks = self.heard.pop(message.sender, [])
+        self.heard[message.sender] = marks
+        if mark in marks:
             return False
-        self.heard.pop(message.sender, None)
-        self.heard[message.sender] = message.seq
+        marks.append(mark)
+        del marks[:-MARKS]
         while len(self.heard) > SENDERS:
             del self.heard[next(iter(self.heard))]
         return True

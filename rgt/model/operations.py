@@ -173,6 +173,8 @@ class HookOf(BaseModel):
     state: str = ""
     branch: str = ""
     attempt: int = 0
+    rig: str = ""
+    review_only: bool = False
 
 
 class Need(BaseModel):

@@ -73,10 +73,12 @@ def key(packed: list[Any]) -> str:
 
 
 def fold(index: dict[str, list[Any]], packed: list[Any]) -> bool:
-    """Put a packed row into an index; False when the index holds a row as new. The one reducer of town and readers."""
+    """Put a packed row into an index; False when the index has it, or a newer one. The one reducer of all.
+
+    Of two different rows with one revision the later counts: the first was told by a task that a crash undid."""
     k = key(packed)
     old = index.get(k)
-    if old is not None and old[2] >= packed[2]:
+    if old is not None and (old[2] > packed[2] or old == packed):
         return False
     if len(packed) == len(FIELDS) and packed[-1]:
         index.pop(k, None)

@@ -156,8 +156,9 @@ class EntityWorkflow(Generic[S]):
         if self.state.rev == self._published:
             return
         self._published = self.state.rev
-        for row in self.rows():
-            self.state.outbox.append(Tell(to="town", signal="event", payload={"row": row.pack()}))
+        rows = [row.pack() for row in self.rows()]
+        if rows:
+            self.state.outbox.append(Tell(to="town", signal="event", payload={"rows": rows}))
 
     def undelivered(self, tell: Tell) -> None:
         """A message reached nobody, since its receiver does not exist."""

@@ -26,7 +26,14 @@ async def _hook(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.Ho
         return ops.HookOf(agent=row.id)
     work = await d.work(row.item)
     return ops.HookOf(
-        agent=row.id, item=work.id, title=work.title, state=work.state, branch=work.branch, attempt=work.attempt
+        agent=row.id,
+        item=work.id,
+        title=work.title,
+        state=work.state,
+        branch=work.branch,
+        attempt=work.attempt,
+        rig=work.rig,
+        review_only=work.review_only,
     )
 
 

@@ -42,7 +42,9 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
 
     async def _run_next(self) -> None:
         s = self.state
-        runs = await self.local("plan", [q.entry for q in s.queue], list[Run])
+        queue = [q.entry for q in s.queue]
+        # One entry leaves nothing to decide, and that is the ordinary case.
+        runs = await self.local("plan", queue, list[Run]) if len(queue) > 1 else [Run(slot="slot-0", entries=queue)]
         for run in runs:
             entry = run.entries[0]
             if not any(q.entry.id == entry.id for q in s.queue):

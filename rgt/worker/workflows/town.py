@@ -13,9 +13,9 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Event(BaseModel):
-    """One change: a packed row."""
+    """Packed rows that changed together."""
 
-    row: list[Any]
+    rows: list[list[Any]]
 
 
 @workflow.defn(name="town")
@@ -38,8 +38,9 @@ class TownWorkflow:
 
     @workflow.signal
     def event(self, e: Event) -> None:
-        """A row has changed."""
-        self.state.event(e.row)
+        """Rows have changed."""
+        for row in e.rows:
+            self.state.event(row)
 
     @workflow.query
     def snapshot(self) -> Index:
