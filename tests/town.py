@@ -190,11 +190,13 @@ class LiveTown:
 
 
 def processes_of(root: Path) -> list[psutil.Process]:
-    """Live processes whose environment names this home."""
+    """Live processes whose environment names this home, or the directory above it as theirs (Temporal's)."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("GTR_ROOT") == str(root) and process.status() != psutil.STATUS_ZOMBIE:
+            env = process.environ()
+            mine = env.get("GTR_ROOT") == str(root) or env.get("HOME") == str(root.parent)
+            if mine and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
