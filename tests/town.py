@@ -190,12 +190,12 @@ class LiveTown:
 
 
 def processes_of(root: Path) -> list[psutil.Process]:
-    """Live processes whose environment names this home, or the directory above it as theirs (Temporal's)."""
+    """Live processes whose environment names this home, or whose command line does (Temporal's)."""
     found = []
     for process in psutil.process_iter():
         try:
-            env = process.environ()
-            mine = env.get("GTR_ROOT") == str(root) or env.get("HOME") == str(root.parent)
+            named = any(f"{root}/" in word for word in process.cmdline())
+            mine = named or process.environ().get("GTR_ROOT") == str(root)
             if mine and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):

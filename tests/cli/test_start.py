@@ -75,24 +75,30 @@ def test_a_given_temporal_is_prepared_and_belongs_to_one_home(tmp: Path) -> None
             town.rgt("install")
             town.home.town_toml.write_text(f'temporal_address = "http://{address}"\nnamespace = "mine"\n')
             towns.append(town)
-        first, second = towns
-        started = first.ask("start")
-        assert (started["temporal"], started["namespace"]) == (address, "mine")
-        assert first.ask("sessions")[0]["name"] == "worker"
-        checks = {c["name"]: c for c in first.ask("doctor")["checks"]}
-        assert checks["search attributes"]["state"] == "ok"
-
-        refused = second.run("start")
-        assert (refused.code, refused.err) == (
-            4,
-            f"rgt: this Temporal namespace is the town of {first.home.root} — set another `namespace`\n",
-        )
-        second.home.town_toml.write_text(f'temporal_address = "{address}"\nnamespace = "theirs"\n')
-        missing = second.run("start")
-        assert missing.code == 4 and missing.err.startswith(f"rgt: Temporal at {address} has no namespace theirs — ")
-        eventually(lambda: not second.leftovers(), 10, 0.1)
-        first.stop()
+        try:
+            _belongs_to_the_first(*towns, address)
+        finally:
+            for town in towns:
+                town.stop()
         asyncio.run(_prepared(address))
+
+
+def _belongs_to_the_first(first: LiveTown, second: LiveTown, address: str) -> None:
+    started = first.ask("start")
+    assert (started["temporal"], started["namespace"]) == (address, "mine")
+    assert first.ask("sessions")[0]["name"] == "worker"
+    checks = {c["name"]: c for c in first.ask("doctor")["checks"]}
+    assert checks["search attributes"]["state"] == "ok"
+
+    refused = second.run("start")
+    assert (refused.code, refused.err) == (
+        4,
+        f"rgt: this Temporal namespace is the town of {first.home.root} — set another `namespace`\n",
+    )
+    second.home.town_toml.write_text(f'temporal_address = "{address}"\nnamespace = "theirs"\n')
+    missing = second.run("start")
+    assert missing.code == 4 and missing.err.startswith(f"rgt: Temporal at {address} has no namespace theirs — ")
+    eventually(lambda: not second.leftovers(), 10, 0.1)
 
 
 async def _answers(address: str) -> None:

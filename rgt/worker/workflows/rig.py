@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
@@ -16,12 +18,15 @@ from rgt.worker.workflows.refinery import RefineryWorkflow
 from rgt.worker.workflows.witness import WitnessWorkflow
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel
+
     from rgt.client.reach import TASK
     from rgt.model.agents import Polecat, Witness
     from rgt.model.messages import PolecatStart
     from rgt.model.refinery import Refinery
     from rgt.model.rig import Rig, Start
 
+ABANDON = workflow.ParentClosePolicy.ABANDON
 CLOSING = 15
 """How often the start of a polecat is tried while the one before it, of the same name, closes."""
 
@@ -77,31 +82,21 @@ class RigWorkflow(EntityWorkflow[Rig]):
         self.publish()
 
     async def _open_parts(self) -> None:
-        name, abandon = self.state.name, workflow.ParentClosePolicy.ABANDON
+        name = self.state.name
+        await self._open(WitnessWorkflow.run, Witness(rig=name), f"witness/{name}")
+        await self._open(RefineryWorkflow.run, Refinery(config=self.state.refinery_start()), f"refinery/{name}")
+
+    async def _open(self, run: Callable[..., Awaitable[Any]], state: BaseModel, id: str) -> None:
+        """Start a workflow that lives on by itself; one that is open already is fine."""
         try:
-            await workflow.start_child_workflow(
-                WitnessWorkflow.run,
-                Witness(rig=name),
-                id=f"witness/{name}",
-                parent_close_policy=abandon,
-                task_timeout=TASK,
-            )
-            await workflow.start_child_workflow(
-                RefineryWorkflow.run,
-                Refinery(config=self.state.refinery_start()),
-                id=f"refinery/{name}",
-                parent_close_policy=abandon,
-                task_timeout=TASK,
-            )
-        except WorkflowAlreadyStartedError as e:
-            workflow.logger.info("%s is open already", e.workflow_id)
+            await workflow.start_child_workflow(run, state, id=id, parent_close_policy=ABANDON, task_timeout=TASK)
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("%s is open already", id)
 
     async def _dispatch(self) -> None:
         starts = await self.local("admit", self.state.admission(), list[Start])
-        for start in starts:
-            begin = self.state.started(start.name, start.item)
-            if begin is not None:
-                await self._start_polecat(begin)
+        begins = [self.state.started(start.name, start.item) for start in starts]
+        await asyncio.gather(*(self._start_polecat(begin) for begin in begins if begin is not None))
         self.clock()
         self.publish()
 
@@ -110,11 +105,7 @@ class RigWorkflow(EntityWorkflow[Rig]):
         for _ in range(CLOSING):
             try:
                 await workflow.start_child_workflow(
-                    PolecatWorkflow.run,
-                    polecat,
-                    id=polecat.workflow,
-                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    task_timeout=TASK,
+                    PolecatWorkflow.run, polecat, id=polecat.workflow, parent_close_policy=ABANDON, task_timeout=TASK
                 )
             except WorkflowAlreadyStartedError:
                 # The attempt before has said that it ended and is about to close: the item keeps its name and worktree.
