@@ -16,7 +16,7 @@ from rgt.model import operations as ops
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.ids import ITEM, check_item, resolve
-from rgt.model.rows import Row
+from rgt.model.rows import Kind, Row
 from rgt.model.tokens import Identity
 from rgt.model.work import Work
 
@@ -134,6 +134,16 @@ class Reach:
         names = {r.id.partition("/")[2]: r.id for r in rows if r.kind in ("polecat", "crew")}
         found = resolve(names.get(address, address), [r.id for r in rows], "agent")
         return next(r for r in rows if r.id == found)
+
+    async def caller(self, who: Identity) -> Row:
+        """The row of the agent that calls; it may call before its row has arrived."""
+        kind, address = ("crew" if who.role == "crew" else who.role), who.address
+        row = next((r for r in await self.around.rows() if r.kind == kind and r.id == address), None)
+        if row is not None and row.item:
+            return row
+        shown = await self.show(who.agent)
+        item = shown.get("item") or shown.get("start", {}).get("item", "")
+        return Row(kind=cast(Kind, kind), id=address, rig=address.partition("/")[0], agent=address, item=item)
 
     async def rig(self, name: str) -> str:
         """The name of a rig that exists."""

@@ -59,6 +59,8 @@ class Polecat(Entity):
     unused: bool = False
     """It could not be started, and nothing is left of it."""
     diagnosis: Diagnosis = "fine"
+    reported: Diagnosis = "fine"
+    """What the witness was told last."""
     status: str = ""
     """How its last process ended."""
     outcome: str = ""
@@ -91,12 +93,14 @@ class Polecat(Entity):
         )
 
     def to(self, phase: Phase) -> None:
-        """Enter a phase and tell the witness."""
+        """Enter a phase; the witness hears of the beginning, the end, and of every change of the diagnosis."""
         self.phase = phase
         if phase == "working":
             self.diagnosis = "fine"
-        now = m.AgentNow(agent=self.address, item=self.start.item, state=phase, diagnosis=self.diagnosis)
-        self.tell(f"witness/{self.start.rig}", "agent_now", now)
+        if phase in ("starting", "parked") or self.diagnosis != self.reported:
+            self.reported = self.diagnosis
+            now = m.AgentNow(agent=self.address, item=self.start.item, state=phase, diagnosis=self.diagnosis)
+            self.tell(f"witness/{self.start.rig}", "agent_now", now)
         self.changed()
 
     def finished(self, c: m.Finished) -> None:

@@ -14,6 +14,8 @@ from rgt.model.refs import work_branch
 from rgt.model.rows import Row
 from rgt.model.times import epoch
 
+STEP = 8
+"""Agent places are asked of the host in steps of so many."""
 NAMES = (
     "nux furiosa toast capable dag cheedo slit ace rictus valkyrie keeper splendid angharad max goose jessie fifi "
     "toecutter bubba johnny wez lord gyro papagallo feral warrior zetta aunty blaster master savannah scrooloose "
@@ -237,7 +239,8 @@ class Rig(Entity):
         if c.item in self.release:
             self.release.remove(c.item)
         self.ask()
-        self.changed()
+        if not self.may_admit:
+            self.changed()
 
     def withdrawn(self, c: m.Withdrawn) -> None:
         """An item needs no polecat any more."""
@@ -256,8 +259,11 @@ class Rig(Entity):
         self.room = c.total
 
     def ask(self) -> None:
-        """Ask the host for one place more than is needed, so that the next sling need not wait for an answer."""
-        want = min(len(self.live) + len(self.queue) + 1, self.config.max_polecats)
+        """Ask the host for at least one place more than is needed, so that the next sling need not wait for an answer.
+
+        In steps, so that an ordinary sling asks nothing at all."""
+        needed = len(self.live) + len(self.queue) + 1
+        want = min(-(-needed // STEP) * STEP, self.config.max_polecats)
         if want != self.asked:
             self.asked = want
             self.tell(f"host/{self.host}", "room_wanted", m.RoomWanted(rig=self.name, total=want))

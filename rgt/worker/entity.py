@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +25,8 @@ S = TypeVar("S", bound=Entity)
 TASK_QUEUE = "rgt"
 TELLING = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5))
 """A message is sent until it is."""
+HEAD_START = timedelta(milliseconds=150)
+"""How long messages wait for what is launched before them."""
 HISTORY_LIMIT = 1000
 """Events after which a workflow continues as new."""
 
@@ -84,6 +86,7 @@ class EntityWorkflow(Generic[S]):
         self.state = state
         self._sent = 0
         self._local = asyncio.Lock()
+        self._launching = self._settling = False
         self._published = state.rev
         if not state.created_at:
             self.clock()
@@ -155,8 +158,8 @@ class EntityWorkflow(Generic[S]):
         """Tell the town when something that others may see has changed."""
         if self.state.rev == self._published:
             return
-        self._published = self.state.rev
         rows = [row.pack() for row in self.rows()]
+        self._published = self.state.rev
         if rows:
             self.state.outbox.append(Tell(to="town", signal="event", payload={"rows": rows}))
 
@@ -169,7 +172,7 @@ class EntityWorkflow(Generic[S]):
         # A run id begins with the time, so that those of one minute differ at the end only.
         sender = f"{info.workflow_id}#{info.first_execution_run_id[-12:]}"
         while True:
-            await workflow.wait_condition(lambda: bool(self.state.outbox))
+            await workflow.wait_condition(lambda: bool(self.state.outbox) and (self._settling or not self.holding()))
             batch = list(self.state.outbox)
             for tell in batch:
                 if tell.to != "town":
@@ -181,6 +184,22 @@ class EntityWorkflow(Generic[S]):
             for index in lost:
                 self.undelivered(batch[index])
             self.publish()
+
+    def holding(self) -> bool:
+        """Whether messages wait a moment, because something is about to be launched that should not wait for them."""
+        return self._launching
+
+    async def launch(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Begin `work` before anything is told: a task of a workflow with a local activity in it ends with that one,
+        and only then is what it has scheduled begun."""
+        task = asyncio.create_task(work)
+        self._launching = True
+        try:
+            await workflow.wait_condition(task.done, timeout=HEAD_START)
+        except TimeoutError:
+            workflow.logger.debug("%s goes on with telling", workflow.info().workflow_id)
+        self._launching = False
+        return await task
 
     # --- life
 
@@ -198,6 +217,7 @@ class EntityWorkflow(Generic[S]):
 
     async def settled(self) -> None:
         """Wait until everything was told and every command answered."""
+        self._settling = True
         await workflow.wait_condition(lambda: not self.state.outbox and workflow.all_handlers_finished())
         self._pumping.cancel()
 

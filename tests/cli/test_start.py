@@ -76,7 +76,7 @@ def test_a_given_temporal_is_prepared_and_belongs_to_one_home(tmp: Path) -> None
             town.home.town_toml.write_text(f'temporal_address = "http://{address}"\nnamespace = "mine"\n')
             towns.append(town)
         try:
-            _belongs_to_the_first(*towns, address)
+            _belongs_to_the_first(towns[0], towns[1], address)
         finally:
             for town in towns:
                 town.stop()

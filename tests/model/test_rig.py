@@ -99,13 +99,15 @@ def test_what_was_withdrawn_meanwhile_does_not_start() -> None:
 # --- places
 
 
-def test_one_place_more_than_needed_is_asked_for_up_to_the_limit() -> None:
+@pytest.mark.parametrize(("limit", "steps"), [(4, [4]), (20, [8, 16, 20])])
+def test_more_places_than_needed_are_asked_for_in_steps_up_to_the_limit(limit: int, steps: list[int]) -> None:
     api = rig(room=0)
+    api.config.max_polecats = limit
     api.ask()
-    for n in range(6):
+    for n in range(limit + 2):
         want(api, f"gt-{n}")
     asked = [w.total for w in told(api, "host/here", "room_wanted") if isinstance(w, m.RoomWanted)]
-    assert asked == [1, 2, 3, 4]
+    assert asked == steps
 
 
 @pytest.mark.parametrize(("room", "started"), [(0, 0), (3, 3), (9, 4)])

@@ -21,7 +21,7 @@ async def _hook(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.Ho
     address = a.agent or who.address
     if not address:
         raise RgtError("usage", "a person has no hook", "say whose: `rgt hook --agent api/nux`")
-    row = await d.agent(address)
+    row = await d.agent(address) if a.agent else await d.caller(who)
     if not row.item:
         return ops.HookOf(agent=row.id)
     work = await d.work(row.item)
@@ -41,7 +41,7 @@ async def _prime(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.P
     address = a.agent or who.address
     if not address:
         return ops.Primed(role="person", text=prime("person", PrimeFacts(address="you")))
-    row = await d.agent(address)
+    row = await d.agent(address) if a.agent else await d.caller(who)
     role = cast(PrimeRole, row.kind)
     facts = PrimeFacts(address=row.id, rig=row.rig, resumed=who.generation > 1)
     if row.item:

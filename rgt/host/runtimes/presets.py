@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ def load_preset(home: Home, name: str) -> Preset:
         near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(files))}"
         raise RgtError("not_found", f"there is no runtime {name[:40]!r}", hint)
-    return parse_preset(files[name].read_text(encoding="utf-8", errors="replace"), name)
+    return _parsed(files[name], files[name].stat().st_mtime_ns, name)
 
 
 def available(home: Home) -> dict[str, bool]:
@@ -55,6 +56,12 @@ def command(preset: Preset, launch: Launch) -> list[str]:
 def environment(preset: Preset, launch: Launch) -> dict[str, str]:
     """What the preset sets beside the environment that every agent gets."""
     return {key: fill(value, launch.values()) for key, value in preset.env.items()}
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(file: Path, changed: int, name: str) -> Preset:
+    """The preset as the file was when it `changed` last."""
+    return parse_preset(file.read_text(encoding="utf-8", errors="replace"), name)
 
 
 def _files(home: Home) -> dict[str, Path]:

@@ -21,6 +21,7 @@ from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
+from rgt.model.messages import Taken
 from rgt.model.runtime import Mode
 from rgt.model.script import find_block, parse_script
 from rgt.model.tokens import token
@@ -50,15 +51,15 @@ class AgentActivities:
         """Prepare the worktree of a polecat and start its process; what an earlier try has done is kept."""
         s = job.start
         rig = self.home.rig(s.rig)
-        reading = asyncio.create_task(self._read(s.item))
+        base = await hub.target_head(rig, s.target)
+        if not base:
+            raise RgtError("failed", f"rig {s.rig} has no target {s.target}", "see `rgt doctor`")
+        again = job.mode == "resumed" or (job.mode == "start" and s.attempt > 1)
+        if again and await candidate.landed_as(rig.hub, base, job.branch):
+            head = await git(rig.hub, "rev-parse", job.branch)
+            return Started(outcome="landed", head=head, branch=job.branch)
+        reading = asyncio.create_task(self._take(job))
         try:
-            base = await hub.target_head(rig, s.target)
-            if not base:
-                raise RgtError("failed", f"rig {s.rig} has no target {s.target}", "see `rgt doctor`")
-            again = job.mode == "resumed" or (job.mode == "start" and s.attempt > 1)
-            if again and await candidate.landed_as(rig.hub, base, job.branch):
-                head = await git(rig.hub, "rev-parse", job.branch)
-                return Started(outcome="landed", head=head, branch=job.branch)
             worktree = await worktrees.prepare(rig, s.name, s.item, job.branch, base)
             if s.source and s.setup_copy:
                 await worktrees.setup_files(Path(s.source), worktree, s.setup_copy)
@@ -103,6 +104,21 @@ class AgentActivities:
         if job.generation > 1 or not facts.readable or facts.dirty or facts.ahead:
             return False
         return await worktrees.recycle(self.home.rig(job.start.rig), job.start.name, job.start.item)
+
+    async def _take(self, job: StartAgent) -> Work | None:
+        """Tell the item whose it is, and read it: its agent may say `done` before its workflow has said anything."""
+        s = job.start
+        agent = f"polecat/{s.rig}/{s.name}"
+        taken = Taken(
+            agent=agent, address=f"{s.rig}/{s.name}", branch=job.branch, attempt=s.attempt, generation=job.generation
+        )
+        try:
+            await self.client.get_workflow_handle(f"work/{s.item}").signal("taken", taken)
+        except RPCError as e:
+            if e.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return await self._read(s.item)
 
     async def _read(self, item: str) -> Work | None:
         """The item, or None when there is none; unreadable is an error, so that the start waits and is tried again."""

@@ -19,6 +19,7 @@ from rgt.model.planner import Run, plan
 from rgt.model.queue import Entry
 from rgt.model.rig import Admission, Rig, Start, admit
 from rgt.model.tokens import proof, token
+from rgt.worker.activities.publishing import Publisher
 from rgt.worker.jobs import Proof
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class TownActivities:
         self.home = home
         self.key = key
         self.host = host
+        self.publisher = Publisher(client)
 
     @activity.defn(name="tell")
     async def tell(self, batch: list[Tell]) -> list[int]:
@@ -44,9 +46,7 @@ class TownActivities:
 
     async def _send(self, batch: list[Tell], indexes: list[int]) -> list[int]:
         if batch[indexes[0]].to == "town":
-            # Rows need no verdict each: one signal, one task of the town.
-            rows = [row for index in indexes for row in batch[index].payload["rows"]]
-            await self.client.get_workflow_handle("town").signal("event", {"rows": rows})
+            await self.publisher.publish([row for index in indexes for row in batch[index].payload["rows"]])
             return []
         lost = []
         for index in indexes:

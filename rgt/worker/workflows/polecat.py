@@ -14,7 +14,7 @@ from rgt.worker.jobs import EndAgent, EndedAgent, StartAgent, Started
 
 with workflow.unsafe.imports_passed_through():
     from rgt.model.agents import Polecat
-    from rgt.model.messages import Ended, Lost, Taken, Working
+    from rgt.model.messages import Ended, Lost, Working
 
 OVERTAKING = timedelta(milliseconds=500)
 """A death is seen within a millisecond and overtakes the message that the work was finished."""
@@ -32,7 +32,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         super().__init__(state)
         if new:
             state.to("starting")
-            self._say_taken()
+            self._launching = True
 
     @workflow.run
     async def run(self, state: Polecat) -> str:
@@ -55,17 +55,6 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
                 await self.renew()
         await self.settled()
         return self.state.outcome
-
-    def _say_taken(self) -> None:
-        s = self.state
-        taken = Taken(
-            agent=s.workflow,
-            address=s.address,
-            branch=s.start.branch,
-            attempt=s.start.attempt,
-            generation=s.generation,
-        )
-        s.tell(f"work/{s.start.item}", "taken", taken)
 
     def _lose(self, reason: str, *, head: str = "", landed: bool = False) -> None:
         s = self.state
@@ -92,7 +81,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         s.dead, s.restart = False, False
         job = StartAgent(start=s.start, nonce=s.nonce, generation=s.generation, mode=mode, branch=s.branch)
         try:
-            started = await self.on_host(s.start.host, "start_agent", job, Started, seconds=120, tries=3)
+            started = await self.launch(self.on_host(s.start.host, "start_agent", job, Started, seconds=120, tries=3))
         except ActivityError as e:
             why = cause(e)
             s.died()

@@ -24,6 +24,7 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
     @workflow.init
     def __init__(self, state: Refinery) -> None:
         self._entries: dict[str, Row] = {}
+        self._running = False
         super().__init__(state)
 
     @workflow.run
@@ -52,12 +53,14 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
             self.clock()
             s.testing(entry)
             self.publish()
-            verdict = await self._refine(entry)
+            self._running = True
+            verdict = await self.launch(self._refine(entry))
             self.clock()
             pause = s.settle(entry, verdict)
             self.publish()
             if pause:
                 await workflow.sleep(timedelta(seconds=pause))
+            self._running = False
 
     async def _refine(self, entry: Entry) -> Verdict:
         s = self.state
@@ -68,6 +71,10 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
         except ActivityError as e:
             return Verdict(kind="infra_error", item=entry.item, head=entry.head, message=cause(e).line())
         return verdict
+
+    def holding(self) -> bool:
+        """A run that may begin begins before anything is told of it."""
+        return super().holding() or (self.state.ready and not self._running and not self.state.ended)
 
     def rows(self) -> list[Row]:
         """The refinery's own row, the rows of its entries that changed, and those that left."""
