@@ -12,17 +12,20 @@ from rgt.model.home import Home, RigHome
 FILES = {"README.md": "# sample\n", "src/app.py": "print('hello')\n", ".gitignore": "*.log\nbuild/\n"}
 """What a sample repository holds unless told otherwise."""
 
+GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org")
+"""git as Test, whoever runs the suite."""
+
 
 def sh(where: Path, *args: str, env: Mapping[str, str] | None = None) -> str:
     """Output of `git -C where args…`; a failure shows what git said."""
-    done = subprocess.run(["git", "-C", str(where), *args], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*GIT, "-C", str(where), *args], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
     return done.stdout.rstrip("\n")
 
 
 def fails(where: Path, *args: str, env: Mapping[str, str] | None = None) -> str:
     """What git complains about when `args` fail, as they must."""
-    done = subprocess.run(["git", "-C", str(where), *args], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*GIT, "-C", str(where), *args], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0, f"git {' '.join(args)} should fail"
     return done.stderr
 
