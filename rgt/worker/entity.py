@@ -22,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
     from rgt.model.times import iso
 
 S = TypeVar("S", bound=Entity)
-TASK_QUEUE = "rgt"
 TELLING = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5))
 """A message is sent until it is."""
 HEAD_START = timedelta(milliseconds=150)

@@ -74,8 +74,8 @@ async def test_b68_an_idle_town_adds_no_event_starts_no_agent_and_sleeps(town: L
     after, spent, took = await lengths(client), worker.cpu_times(), time.monotonic() - began
     assert after == before
     cpu = (spent.user + spent.system - used.user - used.system) / took
-    assert cpu < 0.02, f"the worker used {cpu:.1%} of a core"
-    assert worker.memory_info().rss < 170 << 20
+    assert cpu < 0.01, f"the worker used {cpu:.1%} of a core"
+    assert worker.memory_info().rss < 150 << 20
     await nobody_wakes_within_the_hour(client)
 
 
