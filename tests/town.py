@@ -118,11 +118,12 @@ class LiveTown:
         return found
 
     def becomes(self, id: str, *states: str, timeout: float = 60) -> dict[str, Any]:
-        """Wait until the item is in one of the states."""
+        """Wait until the item is in one of the states, and the lists say so too."""
 
         def probe() -> dict[str, Any] | None:
             item = self.item(id)
-            return item if item["state"] in states else None
+            listed = item["state"] in states and {r["id"]: r["state"] for r in self.ask("work", "list")}
+            return item if listed and listed.get(id) == item["state"] else None
 
         try:
             return eventually(probe, timeout, 0.1)

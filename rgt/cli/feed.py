@@ -186,7 +186,7 @@ def dashboard(paint: Painter, view: View, home: str, height: int) -> list[str]:
     drawn = paint.columns_of(shown, flexible=4, state=2) if shown else ["empty"]
     lines += _section(paint, f"merge queue ({len(entries)})", drawn, 8)
     left = height - len(lines) - 1 if height else 10
-    recent = list(view.events) or [(float(r.updated), r) for r in sorted(rows, key=lambda r: r.updated)]
+    recent = list(view.events) or [(r.updated / 1000, r) for r in sorted(rows, key=lambda r: r.updated)]
     lines.append(paint.paint("events", "bold"))
     lines += [f"  {line}" for line in _event_lines(paint, recent[-max(left, 1) :])]
     return lines

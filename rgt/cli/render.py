@@ -107,6 +107,6 @@ def plain(text: str) -> str:
     return text.translate(PLAIN)
 
 
-def since(seconds: int) -> str:
-    """How long ago, for a column `age`."""
-    return age(int(time.time()) - seconds) if seconds else ""
+def since(milliseconds: int) -> str:
+    """How long ago this moment was, for a column `age`."""
+    return age(int(time.time() - milliseconds / 1000)) if milliseconds else ""

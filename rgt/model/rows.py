@@ -28,7 +28,7 @@ class Row(BaseModel):
     priority: str = ""
     attempt: int = 0
     created: int = 0
-    """Seconds since the epoch."""
+    """Milliseconds since the epoch."""
     updated: int = 0
     pid: int = 0
     needs: list[str] = Field(default_factory=list)
@@ -42,10 +42,13 @@ class Row(BaseModel):
         return f"{self.kind}:{self.id}"
 
     def pack(self) -> list[Any]:
-        """The positional form that travels and is stored: at most 150 bytes in the ordinary case."""
+        """The positional form that travels and is stored: at most 150 bytes in the ordinary case.
+
+        `updated` is there as the time since `created`."""
         values = [getattr(self, name) for name in FIELDS]
         values[FIELDS.index("title")] = cut(self.title, TITLE)
         values[FIELDS.index("alert")] = cut(self.alert, ALERT)
+        values[FIELDS.index("updated")] = self.updated - self.created
         while values and not values[-1]:
             values.pop()
         return [v or 0 for v in values]
@@ -54,7 +57,9 @@ class Row(BaseModel):
     def unpack(cls, values: list[Any]) -> Row:
         """The inverse of `pack`; fields that an older version did not write are empty."""
         pairs = zip(FIELDS, values, strict=False)
-        return cls.model_validate({k: v for k, v in pairs if v != 0 or k in NUMBERS})
+        row = cls.model_validate({k: v for k, v in pairs if v != 0 or k in NUMBERS})
+        row.updated += row.created
+        return row
 
 
 FIELDS = tuple(Row.model_fields)

@@ -1,4 +1,4 @@
-"""Times as they travel: ISO 8601 UTC text, whole seconds since the epoch in rows."""
+"""Times as they travel: ISO 8601 UTC text, milliseconds since the epoch in rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ def iso(moment: datetime) -> str:
 
 
 def epoch(text: str) -> int:
-    """Seconds since the epoch of an ISO text; 0 for none."""
-    return int(datetime.fromisoformat(text).timestamp()) if text else 0
+    """Milliseconds since the epoch of an ISO text; 0 for none."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000) if text else 0
 
 
-def from_epoch(seconds: int) -> str:
-    """ISO text of whole seconds since the epoch; empty for 0."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z") if seconds else ""
+def from_epoch(milliseconds: int) -> str:
+    """ISO text of milliseconds since the epoch; empty for 0."""
+    return iso(datetime.fromtimestamp(milliseconds / 1000, UTC)) if milliseconds else ""
 
 
 def age(seconds: int) -> str:

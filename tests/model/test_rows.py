@@ -21,8 +21,8 @@ ORDINARY = Row(
     agent="api/nux",
     priority="p2",
     attempt=1,
-    created=1795393573,
-    updated=1795393573,
+    created=1795393573706,
+    updated=1795393573706,
     pid=1234567,
 )
 TEXT = st.text(max_size=12)

@@ -27,6 +27,11 @@ class Inside:
         """The mark of this generation."""
         return self.env["GTR_NONCE"]
 
+    @property
+    def directory(self) -> Path:
+        """Its generated files."""
+        return self.town.home.agent_dir(self.env["GTR_AGENT"])
+
     def run(self, *argv: str) -> Ran:
         """`rgt argv…` as this agent."""
         done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 from rgt.client.temporal import connect
@@ -39,8 +40,11 @@ def slung(town: LiveTown, rig: str, title: str, script: str = HANG) -> tuple[str
 
 
 def edited(agent: Inside, times: int) -> bool:
-    file = agent.cwd / "half.txt"
-    return file.is_file() and file.read_text() == "half\n" * times
+    """Whether the agent has appended so often, and hangs: one that dies before it has noted a step repeats it."""
+    file, progress = agent.cwd / "half.txt", agent.directory / "progress.json"
+    if not file.is_file() or file.read_text() != "half\n" * times or not progress.is_file():
+        return False
+    return bool(json.loads(progress.read_text())["step"] == len(EDITING.split("[[")) - 1)
 
 
 def test_b01_b12_agents_killed_in_mid_edit_lose_nothing(shared: LiveTown) -> None:
