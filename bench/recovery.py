@@ -9,6 +9,7 @@ import time
 
 from bench.figures import Figure
 from bench.harness import PYTHON, Gateway, count, fifo, let_go, live, many_items, repository, running_since, wait_for
+from rgt.host import supervisor
 from tests.town import LiveTown
 
 IMPORTS = "import rgt.worker.service, rgt.cli.app"
@@ -49,7 +50,7 @@ def killed(town: LiveTown) -> float:
     wait_for(lambda: _answers(town), 60)
     took = (time.perf_counter() - began) * 1e3
     assert town.pid("worker") != pid
-    time.sleep(1.0)
+    time.sleep(supervisor.HEALTHY + 0.5)  # before, a supervisor would wait longer and longer
     return took
 
 

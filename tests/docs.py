@@ -8,11 +8,8 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import typer
-
-from rgt.cli.app import app
+from rgt.cli.app import program
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^(```+)(\w*)\n(.*?)^\1\n", re.MULTILINE | re.DOTALL)
@@ -71,7 +68,7 @@ def run_step(step: Step, where: Path, env: Mapping[str, str]) -> tuple[int, str]
 
 def is_command(line: str) -> bool:
     """Whether the command tree has the words at the start of this line, and the options in it."""
-    at: Any = typer.main.get_command(app)
+    at = program()
     words = shlex.split(line.replace("…", " ").replace("'", " "), comments=True)[1:]
     while words and hasattr(at, "commands") and not words[0].startswith("-"):
         found = at.commands.get(words.pop(0))

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rgt.cli.worker import kept, load
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
-
-if TYPE_CHECKING:
-    from rgt.client.town import Call
 
 READER_GONE = 141
 """Exit code when nobody reads the answer any more, as shells have it of a program that SIGPIPE ended."""
@@ -32,7 +27,7 @@ def main() -> int:
 
         from rgt.cli.answer import answer
         from rgt.cli.here import here
-        from rgt.cli.lifecycle import RunWorker
+        from rgt.cli.session import RunWorker
         from rgt.client.town import Call, new_op_id
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -61,7 +56,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except RunWorker as e:
-        return run_worker(e.home, e.host)
+        return load(e.home, e.host)()
     sys.stdout.write("".join(done.out))
     sys.stdout.flush()
     sys.stderr.write("".join(done.err))
@@ -80,33 +75,6 @@ def utf8(env: Mapping[str, str]) -> bool:
     """Whether the locale of this environment bears UTF-8."""
     locale = env.get("RGT_LOCALE") or env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
     return "utf8" in locale.lower().replace("-", "")
-
-
-@contextlib.contextmanager
-def kept() -> Iterator[None]:
-    """For imports: what comes in here is never looked through for garbage, now or later, when agents would wait."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def run_worker(home: Home, host: str) -> int:
-    """Become the worker, which answers command lines of others with the very same code."""
-    with kept():
-        from rgt.cli.answer import answer, program
-        from rgt.cli.lifecycle import rgt_bin
-        from rgt.worker.service import run, serve
-
-        program()
-
-    async def answer_for(call: Call) -> tuple[int, str, str]:
-        done = await answer(call, home)
-        return done.code, "".join(done.out), "".join(done.err)
-
-    return run(serve(home, answer_for, rgt_bin(), host))
 
 
 if __name__ == "__main__":

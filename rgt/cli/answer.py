@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import inspect
 import io
 import json
@@ -12,24 +11,20 @@ import traceback
 from collections.abc import Awaitable
 from typing import Any, cast
 
-import typer
 from pydantic import ValidationError
 from typer.exceptions import Abort, Exit, TyperException
 
-from rgt.cli.lifecycle import RunWorker
+from rgt.cli.app import program
 from rgt.cli.render import plain
-from rgt.cli.session import Session
+from rgt.cli.session import RunWorker, Session
 from rgt.client.town import Call
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 
 
-@functools.cache
-def program() -> Any:
-    """The whole command tree, built once."""
-    from rgt.cli.app import app
-
-    return typer.main.get_command(app)
+def tree(s: Session) -> Any:
+    """The command tree: in the worker the whole one, in a process of its own what it was started for."""
+    return program(next((word for word in s.call.argv if not word.startswith("-")), "")) if s.local else program()
 
 
 def split_flags(argv: list[str]) -> tuple[list[str], bool, bool]:
@@ -57,7 +52,7 @@ async def answer(call: Call, home: Home, *, local: bool = False) -> Session:
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(p) for p in first["loc"])
-        _fail(s, RgtError("usage", f"{where}: {_said(first['msg'])}", f"see `{command_of(argv)} --help`"))
+        _fail(s, RgtError("usage", f"{where}: {_said(first['msg'])}", f"see `{command_of(s, argv)} --help`"))
     except Exception as e:
         s.err.append(traceback.format_exc())
         _fail(s, RgtError("internal", f"{type(e).__name__}: {e}"[:300], "this is a bug in rgt"))
@@ -71,14 +66,14 @@ async def _run(s: Session, argv: list[str]) -> None:
     try:
         # Help is printed while the line is parsed; nothing is awaited in there, so no other call can be caught.
         with contextlib.redirect_stdout(printed):
-            result = program().main(args=argv, prog_name="rgt", standalone_mode=False, obj=s)
+            result = tree(s).main(args=argv, prog_name="rgt", standalone_mode=False, obj=s)
     except Exit as e:
         s.code = e.exit_code
         result = None
     except Abort as e:
         raise RgtError("interrupted", "interrupted") from e
     except TyperException as e:
-        raise _usage(e, argv) from e
+        raise _usage(e, command_of(s, argv)) from e
     finally:
         if printed.getvalue():
             s.say(printed.getvalue())
@@ -86,9 +81,9 @@ async def _run(s: Session, argv: list[str]) -> None:
         await cast(Awaitable[None], result)
 
 
-def command_of(argv: list[str]) -> str:
+def command_of(s: Session, argv: list[str]) -> str:
     """The command that these words begin with, such as `rgt work list`."""
-    path, node = ["rgt"], program()
+    path, node = ["rgt"], tree(s)
     for word in argv:
         if word not in getattr(node, "commands", {}):
             break
@@ -96,9 +91,9 @@ def command_of(argv: list[str]) -> str:
     return " ".join(path)
 
 
-def _usage(e: TyperException, argv: list[str]) -> RgtError:
+def _usage(e: TyperException, command: str) -> RgtError:
     text = e.format_message() if hasattr(e, "format_message") else str(e)
-    return RgtError("usage", _said(" ".join(text.split()).rstrip(".")), f"see `{command_of(argv)} --help`")
+    return RgtError("usage", _said(" ".join(text.split()).rstrip(".")), f"see `{command} --help`")
 
 
 def _said(text: str) -> str:

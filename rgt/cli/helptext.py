@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import rgt
-from rgt.cli.answer import program
+from rgt.cli.app import program
 
 FILE = Path(__file__).with_name("help.txt")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"

@@ -28,16 +28,9 @@ from rgt.model.times import iso
 from rgt.model.tokens import Identity
 
 READY_WITHIN = 40.0
+KEEPER = (sys.executable, "-P", "-m", "rgt.cli.worker")
+"""The supervisor of the worker."""
 DEFAULT_PORT = 7233
-
-
-class RunWorker(Exception):
-    """Leaves the command line to become the worker: it needs an event loop of its own."""
-
-    def __init__(self, home: Home, host: str) -> None:
-        super().__init__("worker")
-        self.home = home
-        self.host = host
 
 
 async def start(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -47,12 +40,8 @@ async def start(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
     with _alone(home):
         if not await _answers(town):
             _programs()
-            progress("starting Temporal")
-            env = await _start_temporal(home)
-            write_env(home, env)
-            progress("starting the worker")
-            argv = [sys.executable, "-P", "-m", "rgt.cli", "worker", "run"]
-            await daemon.start_daemon(home, "worker", argv, worker_env(home))
+            progress("starting Temporal and the worker")
+            await _start_daemons(home)
             await _ready(home, town)
             _record(home)
         await town.call(ops.TOWN_UP, ops.None_())
@@ -98,7 +87,31 @@ def worker_env(home: Home) -> dict[str, str]:
     return {k: v for k, v in env.items() if v}
 
 
-async def _start_temporal(home: Home) -> Env:
+async def _start_daemons(home: Home) -> None:
+    """Start Temporal, when it is ours, and the worker, whose imports take longest, side by side."""
+    env = await _settled(home)
+    argv = []
+    if env.temporal_managed and not daemon.daemon_pid(home, "temporal"):
+        port = int(env.temporal_address.rpartition(":")[2])
+        server.prepare_server(home, port)
+        argv = server.server_argv(home, port, env.namespace)
+    write_env(home, env)
+    started = [daemon.start_daemon(home, "worker", [], worker_env(home), keeper=KEEPER)]
+    if argv:
+        started.append(daemon.start_daemon(home, "temporal", argv, {}, lock=server.lock_file(home)))
+    ended = await asyncio.gather(*started, return_exceptions=True)
+    if failures := [e for e in ended if isinstance(e, BaseException)]:
+        await _stop_daemons(home)
+        raise failures[-1]
+
+
+async def _stop_daemons(home: Home) -> None:
+    await daemon.stop_daemon_server(home)
+    home.env_json.unlink(missing_ok=True)
+
+
+async def _settled(home: Home) -> Env:
+    """Where this town's Temporal is, or is going to be."""
     config = read_town(home)
     before = read_env(home)
     namespace = config.namespace or ("default" if home.is_default else home.tag)
@@ -114,15 +127,11 @@ async def _start_temporal(home: Home) -> Env:
         await _given_temporal(env)
         return env
     env.temporal_managed = True
-    if daemon.daemon_pid(home, "temporal") and before.temporal_address:
+    if daemon.daemon_pid(home, "temporal") or daemon.daemon_pid(home, "worker"):
+        # A worker that still runs asks at the old address: Temporal comes back there.
         env.temporal_address = before.temporal_address
-        return env
-    port = DEFAULT_PORT if home.is_default else server.free_port()
-    server.prepare_server(home, port)
-    await daemon.start_daemon(
-        home, "temporal", server.server_argv(home, port, namespace), {}, lock=server.lock_file(home)
-    )
-    env.temporal_address = f"{server.HOST}:{port}"
+    if not env.temporal_address:
+        env.temporal_address = f"{server.HOST}:{DEFAULT_PORT if home.is_default else server.free_port()}"
     return env
 
 
@@ -146,8 +155,7 @@ async def _ready(home: Home, town: SocketTown) -> None:
         for name in ("temporal", "worker"):
             failure = daemon.daemon_failure(home, name)
             if failure and daemon.daemon_pid(home, name) is None:
-                await daemon.stop_daemon_server(home)
-                home.env_json.unlink(missing_ok=True)
+                await _stop_daemons(home)
                 said = failure.removeprefix("rgt: ")
                 if said != failure:
                     message, _, hint = said.partition(" — ")

@@ -23,6 +23,15 @@ A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
 
 
+class RunWorker(Exception):
+    """Leaves the command line to become the worker: it needs an event loop of its own."""
+
+    def __init__(self, home: Home, host: str) -> None:
+        super().__init__("worker")
+        self.home = home
+        self.host = host
+
+
 @dataclass
 class Session:
     """One command line in progress. Its answer is collected and written by whoever called."""

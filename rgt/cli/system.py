@@ -8,7 +8,7 @@ import typer
 
 import rgt
 from rgt.cli import lifecycle
-from rgt.cli.session import Session, session
+from rgt.cli.session import RunWorker, Session, session
 from rgt.host import daemon, sessions
 from rgt.host.install import Check, check, install
 from rgt.host.tmux import Tmux
@@ -138,7 +138,7 @@ def run_worker(ctx: typer.Context, host: Annotated[str, typer.Option(help="Name 
     """Run the worker in the foreground."""
     s = session(ctx)
     s.must_be_local("rgt worker run")
-    raise lifecycle.RunWorker(s.home, host)
+    raise RunWorker(s.home, host)
 
 
 async def list_sessions(ctx: typer.Context) -> None:

@@ -19,6 +19,8 @@ from rgt.model.home import Home
 
 START_WITHIN = 10.0
 """Seconds in which a supervisor must have started its program."""
+KEEPER = (sys.executable, "-IS", supervisor.__file__)
+"""The supervisor of any program."""
 
 
 def daemon_tmux(home: Home) -> Tmux:
@@ -32,13 +34,18 @@ def log_file(home: Home, name: str) -> Path:
 
 
 async def start_daemon(
-    home: Home, name: str, argv: Sequence[str], env: Mapping[str, str], lock: Path | None = None
+    home: Home,
+    name: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    lock: Path | None = None,
+    keeper: Sequence[str] = KEEPER,
 ) -> int:
     """Run `argv` under a supervisor, unless it does already; gives the supervisor's pid once the program started.
 
-    `env` comes on top of the environment of the daemons' tmux server, from which GTR_, RGT_ and TEMPORAL_ variables
-    are dropped. `lock` is a file that the program keeps locked. Raises `failed` with the program's last words when it
-    does not start.
+    `keeper` is the supervisor's own command, for one that holds the program in itself. `env` comes on top of the
+    environment of the daemons' tmux server, from which GTR_, RGT_ and TEMPORAL_ variables are dropped. `lock` is a file
+    that the program keeps locked. Raises `failed` with the program's last words when it does not start.
     """
     if running := daemon_pid(home, name):
         return running
@@ -47,7 +54,7 @@ async def start_daemon(
     pidfile = _pidfile(home, name)
     for left in (pidfile, _failed(home, name)):
         left.unlink(missing_ok=True)
-    words = [sys.executable, "-IS", supervisor.__file__, "--name", name, "--pidfile", str(pidfile)]
+    words = [*keeper, "--name", name, "--pidfile", str(pidfile)]
     words += ["--log", str(log_file(home, name)), *(["--lock", str(lock)] if lock else []), "--", *argv]
     opened, end = False, time.monotonic() + START_WITHIN
     while time.monotonic() < end:

@@ -1,11 +1,12 @@
 """Keeps one program running: `python -IS supervisor.py --name worker --log FILE --pidfile FILE -- program…`.
 
 A program that ends unexpectedly is started again after 0.05 s, doubling to 5 s, from the beginning once it has run
-for 30 s. Exit code 0, and 64 (wrongly configured, trying again is no use), end the supervisor too. SIGTERM is handed
+for 5 s. Exit code 0, and 64 (wrongly configured, trying again is no use), end the supervisor too. SIGTERM is handed
 on; after 20 s the program is killed. If the supervisor itself is killed, Linux kills the program with it, so that there
 are never two; elsewhere the next start finds the program in the pidfile and ends it.
 
-Nothing but the standard library, and little of it: this process lives as long as the town.
+Nothing but the standard library, and little of it: this process lives as long as the town. A Python program may be
+supervised by a process that has imported what it runs (`load` of `main`): then a new one begins by a fork, at once.
 """
 # ruff: noqa: PTH105, PTH108
 
@@ -18,8 +19,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
-FIRST_PAUSE, LONGEST_PAUSE, HEALTHY, GRACE = 0.05, 5.0, 30.0, 20.0
+Body = Callable[[], int]
+"""What the forked child does; gives its exit code, unless it becomes another program."""
+
+FIRST_PAUSE, LONGEST_PAUSE, HEALTHY, GRACE = 0.05, 5.0, 5.0, 20.0
 """Seconds: pause before the first restart and the longest, life that resets it, time between SIGTERM and SIGKILL."""
 SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WRONG_CONFIGURATION = 64
@@ -56,24 +61,25 @@ class Log:
 class Supervisor:
     """One program under watch."""
 
-    def __init__(self, name: str, log: Log, pidfile: str, argv: list[str], lock: int | None = None) -> None:
+    def __init__(self, name: str, log: Log, pidfile: str, lock: int | None = None) -> None:
         self.name = name
         self.log = log
         self.pidfile = pidfile
-        self.argv = argv
         self.lock = lock
         self.child = 0
         self.stopping = False
         self.pause = FIRST_PAUSE
         self.read_end, self.write_end = os.pipe()
+        self.wake, self.wake_in = os.pipe()
         self.die_with_parent = death_signal()
 
-    def run(self) -> int:
+    def run(self, load: Callable[[], Body]) -> int:
         """Supervise until the program is done or a signal says stop; gives the exit code."""
-        wake, wake_in = os.pipe()
-        for fd in (wake, wake_in, self.read_end):
+        self._write(self.pidfile, f"{self._self()}\n")
+        body = load()
+        for fd in (self.wake, self.wake_in, self.read_end):
             os.set_blocking(fd, False)
-        signal.set_wakeup_fd(wake_in)
+        signal.set_wakeup_fd(self.wake_in)
         for number in SIGNALS:
             signal.signal(number, self._signalled)
         start_at, born, kill_at = time.monotonic(), 0.0, None
@@ -83,7 +89,7 @@ class Supervisor:
                 return 0
             if not self.child and now >= start_at:
                 born = now
-                self._start()
+                self._start(body)
             if self.child and self.stopping and kill_at is None:
                 kill_at = now + GRACE
                 self._kill(signal.SIGTERM)
@@ -91,7 +97,7 @@ class Supervisor:
                 kill_at = now + 1.0
                 self._kill(signal.SIGKILL)
             until = kill_at if self.child else start_at
-            self._wait([wake, self.read_end], None if until is None else max(0.0, until - time.monotonic()))
+            self._wait([self.wake, self.read_end], None if until is None else max(0.0, until - time.monotonic()))
             code = self._reap()
             if code is None:
                 continue
@@ -111,23 +117,20 @@ class Supervisor:
         if number != signal.SIGCHLD:
             self.stopping = True
 
-    def _start(self) -> None:
+    def _start(self, body: Body) -> None:
         self.log.last = b""
         parent = os.getpid()
         # A signal that came between fork and exec would be noted by the child's copy of us and then forgotten.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid == 0:
-            try:
-                self._become(parent)
-            except OSError as e:
-                os.write(2, f"cannot start {self.argv[0]}: {e.strerror}\n".encode())
-            os._exit(WRONG_CONFIGURATION)
+            self._become(parent, body)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self.child = pid
         self._write(self.pidfile, f"{self._self()}\n{pid} {started(pid)}\n")
 
-    def _become(self, parent: int) -> None:
+    def _become(self, parent: int, body: Body) -> None:
+        """In the child: leave everything of the supervisor behind, do the work, end."""
         os.setsid()
         signal.set_wakeup_fd(-1)
         for number in (*SIGNALS, signal.SIGPIPE):
@@ -139,9 +142,21 @@ class Supervisor:
         null = os.open("/dev/null", os.O_RDONLY)
         for source, target in ((null, 0), (self.write_end, 1), (self.write_end, 2)):
             os.dup2(source, target)
+        for fd in (null, self.read_end, self.write_end, self.wake, self.wake_in, self.log.fd):
+            os.close(fd)
         if self.lock is not None:
             os.set_inheritable(self.lock, True)
-        os.execvp(self.argv[0], self.argv)
+        code = 1
+        try:
+            code = body()
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
 
     def _kill(self, number: int) -> None:
         with suppress(ProcessLookupError):
@@ -226,18 +241,33 @@ def take(path: str) -> int | None:
     return fd
 
 
-def main(words: list[str]) -> int:
-    """Read `--key value … -- program…` and supervise."""
+def program(argv: list[str]) -> Body:
+    """The body that becomes another program."""
+
+    def become() -> int:
+        try:
+            os.execvp(argv[0], argv)
+        except OSError as e:
+            os.write(2, f"cannot start {argv[0]}: {e.strerror}\n".encode())
+        return WRONG_CONFIGURATION
+
+    return become
+
+
+def main(words: list[str], load: Callable[[], Body] | None = None) -> int:
+    """Read `--key value … -- program…` and supervise; with `load`, what it gives is run in the program's place.
+
+    `load` is called once, and must leave no thread running."""
     split = words.index("--")
     options = dict(zip(words[:split:2], words[1:split:2], strict=True))
     log, pidfile, name = Log(options["--log"]), options["--pidfile"], options["--name"]
     lock = take(options["--lock"]) if "--lock" in options else None
-    supervisor = Supervisor(name, log, pidfile, words[split + 1 :], lock)
+    supervisor = Supervisor(name, log, pidfile, lock)
     if "--lock" in options and lock is None:
         log.write(f"{options['--lock']} is locked by another server\n".encode())
         supervisor.record(WRONG_CONFIGURATION)
         return WRONG_CONFIGURATION
-    code = supervisor.run()
+    code = supervisor.run(load or partial(program, words[split + 1 :]))
     with suppress(FileNotFoundError):
         os.unlink(pidfile)
     return code

@@ -93,7 +93,7 @@ def shell(tmp: Path, line: str) -> str:
 
 MOMENTS = {
     "the directory is made": ("", signal.SIGINT),
-    "the worker starts": ("starting the worker", signal.SIGINT),
+    "its programs start": ("starting Temporal", signal.SIGINT),
     "agents work": (" in_progress ", signal.SIGHUP),
     "a candidate is tested": (" merging ", signal.SIGTERM),
     "the town stops": ("", signal.SIGINT),

@@ -147,3 +147,44 @@ def test_it_is_small(start: Start, tmp: Path) -> None:
     status = Path(f"/proc/{process.pid}/status").read_text()
     anonymous = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon"))
     assert anonymous < 8_000, "kB of its own"
+
+
+KEEPER = """
+import os, sys, time
+from rgt.host import supervisor
+
+def load():
+    with open("loads", "a") as file:
+        file.write("loaded\\n")
+    def body():
+        open(f"open-{os.getpid()}", "w").write(" ".join(sorted(os.listdir("/proc/self/fd"))))
+        print("here", flush=True)
+        if os.path.exists("broken"):
+            raise ValueError("a bug")
+        time.sleep(60)
+        return 0
+    return body
+
+sys.exit(supervisor.main(sys.argv[1:], load))
+"""
+
+
+def test_a_loaded_program_begins_again_without_loading(tmp: Path) -> None:
+    """By a fork that takes nothing of the supervisor along but its log; a bug ends with a traceback there."""
+    argv = [sys.executable, "-c", KEEPER, "--name", "worker", "--log", "log", "--pidfile", "pid", "--"]
+    keeper = subprocess.Popen(argv, cwd=tmp, stdin=subprocess.DEVNULL)
+    try:
+        first = eventually(lambda: child(tmp))
+        eventually(lambda: (tmp / f"open-{first}").exists() and (tmp / f"open-{first}").read_text())
+        os.kill(first, signal.SIGKILL)
+        second = eventually(lambda: child(tmp) not in (0, first) and child(tmp))
+        opened = eventually(lambda: (tmp / f"open-{second}").exists() and (tmp / f"open-{second}").read_text())
+        assert opened.split()[:3] == ["0", "1", "2"]
+        assert len(opened.split()) <= 5, "the file itself and the directory that is listed"
+        (tmp / "broken").touch()
+        os.kill(second, signal.SIGKILL)
+        eventually(lambda: "ValueError: a bug" in (tmp / "log").read_text())
+        assert (tmp / "loads").read_text() == "loaded\n"
+    finally:
+        keeper.terminate()
+        assert keeper.wait(10) == 0
