@@ -33,9 +33,8 @@ async def finish_here(home: Home, cwd: Path, item: str, *, review_only: bool = F
     where = await _worktree(home, cwd)
     if where is None:
         raise RgtError("not_found", f"{cwd} is no worktree of this town", "say the branch: `rgt done ID --branch B`")
-    top, rig = where
+    top, rig, branch = where
     config = read_rig(home, rig)
-    branch = await git(top, "rev-parse", "--abbrev-ref", "HEAD")
     _check_branch(branch, config.target, item)
     saved = await saving.save_commit(top, f"rgt: saved work on {item}")
     head = await git(top, "rev-parse", "HEAD")
@@ -94,15 +93,16 @@ async def _fetched(home: Home, rig: str, place: str, branch: str) -> str | None:
         return None
 
 
-async def _worktree(home: Home, cwd: Path) -> tuple[Path, str] | None:
-    done = await try_git(cwd, "rev-parse", "--show-toplevel", "--git-common-dir")
+async def _worktree(home: Home, cwd: Path) -> tuple[Path, str, str] | None:
+    """Top of the worktree of this town that `cwd` is in, its rig and its branch."""
+    done = await try_git(cwd, "rev-parse", "--show-toplevel", "--git-common-dir", "--abbrev-ref", "HEAD")
     if done.code:
         return None
-    top, common = done.out.splitlines()[:2]
+    top, common, branch = done.out.splitlines()[:3]
     hub_dir = Path(os.path.realpath(cwd / common))
     if hub_dir.name != "hub.git" or hub_dir.parent.parent != Path(os.path.realpath(home.rigs)):
         return None
-    return Path(top), hub_dir.parent.name
+    return Path(top), hub_dir.parent.name, branch
 
 
 def _check_branch(branch: str, target: str, item: str, *, mine: bool = True) -> None:

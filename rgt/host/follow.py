@@ -7,12 +7,11 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host.git import try_git
+from rgt.host.git import NO_HOOKS, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
 
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 IN_PROGRESS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 """What a worktree's git directory holds while somebody is in the middle of something."""
 

@@ -19,6 +19,8 @@ QUIET = {
 """Environment that keeps git in English and from asking anybody anything."""
 LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 """Variables of a surrounding git that would make ours work on the wrong repository."""
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+"""For what rgt itself does in a hub: the hooks there guard against others, and each costs as much as the command."""
 IDENTITY = {"NAME": "rgt", "EMAIL": "rgt@localhost"}
 """Who commits what rgt itself commits."""
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
-from rgt.host.git import git, try_git
+from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -138,7 +138,7 @@ async def move_target(
 
 async def pin(rig: RigHome, ref: str, sha: str) -> None:
     """Point `ref` to `sha`, so that the commit stays."""
-    await git(rig.hub, "update-ref", ref, sha)
+    await git(rig.hub, *NO_HOOKS, "update-ref", ref, sha)
 
 
 async def exists(rig: RigHome, sha: str) -> bool:
@@ -346,9 +346,8 @@ def _try_lock(fd: int) -> bool:
 
 async def _transaction(rig: RigHome, lines: list[str], why: str) -> str | None:
     """Carry out `update-ref` commands as the refinery; None when done, else what git said."""
-    done = await try_git(
-        rig.hub, "update-ref", "-m", why, "--stdin", env=landing_env(rig), stdin="\n".join([*lines, ""]).encode()
-    )
+    commands = "\n".join([*lines, ""]).encode()
+    done = await try_git(rig.hub, *NO_HOOKS, "update-ref", "-m", why, "--stdin", stdin=commands)
     return None if done.code == 0 else _said(done.err)
 
 

@@ -17,9 +17,8 @@ from pydantic import ValidationError
 
 from rgt.host import follow, hub
 from rgt.host.candidate import Candidate, Point, both_sides, build, landed_as
-from rgt.host.follow import NO_HOOKS
 from rgt.host.gates import BEAT, run_gate
-from rgt.host.git import git, try_git
+from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.host.slots import slot
 from rgt.model import refs
 from rgt.model.errors import RgtError

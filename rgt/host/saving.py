@@ -30,7 +30,8 @@ async def save_commit(worktree: Path, message: str) -> str | None:
     repository runs. A merge without conflicts left is completed; one with conflicts is saved with its markers, without
     the second parent.
     """
-    if await _untouched(worktree) and not await _merged_heads(worktree):
+    untouched, merging = await asyncio.gather(_untouched(worktree), _merged_heads(worktree))
+    if untouched and not merging:
         return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
@@ -53,7 +54,8 @@ async def snapshot(rig: RigHome, worktree: Path, item: str) -> str | None:
     New files (not ignored ones), deletions, what is staged, and the commits of a half-done merge or rebase are in it.
     Neither the index nor a file of the worktree is touched. Raises `failed` when anything could not be read.
     """
-    if await _untouched(worktree) and not await _midway_commits(worktree):
+    untouched, midway = await asyncio.gather(_untouched(worktree), _midway_commits(worktree))
+    if untouched and not midway:
         return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)

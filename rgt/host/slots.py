@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rgt.host import processes
-from rgt.host.git import git, try_git
+from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.host.hub import hub_locked
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
 
-QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+QUIET = (*NO_HOOKS, "-c", "advice.detachedHead=false")
 MARK = "RGT_RUN"
 """Environment variable of everything that works in a slot; its value is new in every run."""
 CHECKOUT = 1800.0

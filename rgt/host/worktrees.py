@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rgt.host.git import git, try_git
+from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
 from rgt.host.saving import describe, live_inside, snapshot
 from rgt.model import refs
@@ -117,8 +117,6 @@ async def setup_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[s
     return await asyncio.to_thread(_copy_files, rig_path, worktree, copy)
 
 
-_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
-"""For our own checkouts: they write no guarded ref, and each hook costs as much as the rest."""
 _POOL = "rgt:pool"
 _HALF_DONE = ("MERGE_AUTOSTASH", "BISECT_LOG", "BISECT_START", "rebase-merge", "rebase-apply", "sequencer")
 """Files of a half-done operation that a forced checkout leaves."""
@@ -137,9 +135,9 @@ async def _take_from_pool(rig: RigHome, where: Path, item: str, branch: str, bas
     admin = waiting[0]
     place = _place(admin)
     _set_owner(admin, _reason(item))
-    done = await try_git(place, *_NO_HOOKS, "checkout", "--no-track", "-b", branch, base, timeout=CHECKOUT)
+    done = await try_git(place, *NO_HOOKS, "checkout", "--no-track", "-b", branch, base, timeout=CHECKOUT)
     if done.code and await _sha(rig, branch):
-        done = await try_git(place, *_NO_HOOKS, "checkout", branch, timeout=CHECKOUT)
+        done = await try_git(place, *NO_HOOKS, "checkout", branch, timeout=CHECKOUT)
     if done.code or done.out.strip():  # what checkout prints are changed files: somebody worked in the pool
         await _put_aside(rig, place, branch)
         return False
@@ -158,7 +156,7 @@ async def _add(rig: RigHome, where: Path, item: str, branch: str, base: str) -> 
 
 async def _git_add(rig: RigHome, reason: str, *rest: str) -> None:
     add = ("worktree", "add", "--quiet", "--lock", "--reason", reason)
-    await git(rig.hub, *_NO_HOOKS, *add, *rest, timeout=CHECKOUT)
+    await git(rig.hub, *NO_HOOKS, *add, *rest, timeout=CHECKOUT)
 
 
 async def _make_clean(rig: RigHome, admin: Path, where: Path) -> bool:
@@ -172,7 +170,7 @@ async def _make_clean(rig: RigHome, admin: Path, where: Path) -> bool:
         if (admin / name).exists():
             (admin / name).rename(_aside(rig, f"{where.name}-{name}"))
     target = (await git(rig.hub, "for-each-ref", "--count=1", "--format=%(refname)", "refs/rgt/target/")) or "HEAD"
-    await git(where, *_NO_HOOKS, "checkout", "--quiet", "--force", "--detach", target, timeout=CHECKOUT)
+    await git(where, *NO_HOOKS, "checkout", "--quiet", "--force", "--detach", target, timeout=CHECKOUT)
     return not await git(where, "ls-files", "--others", "--exclude-standard", timeout=CHECKOUT)
 
 
