@@ -133,7 +133,7 @@ class Supervisor:
         """In the child: leave everything of the supervisor behind, do the work, end."""
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for number in (*SIGNALS, signal.SIGPIPE):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self.die_with_parent()
@@ -245,6 +245,8 @@ def program(argv: list[str]) -> Body:
     """The body that becomes another program."""
 
     def become() -> int:
+        # Python ignores it, and a program that we become would go on ignoring it.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         try:
             os.execvp(argv[0], argv)
         except OSError as e:

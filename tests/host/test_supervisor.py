@@ -159,6 +159,12 @@ def load():
     def body():
         open(f"open-{os.getpid()}", "w").write(" ".join(sorted(os.listdir("/proc/self/fd"))))
         print("here", flush=True)
+        gone, pipe = os.pipe()
+        os.close(gone)
+        try:
+            os.write(pipe, b"x")
+        except BrokenPipeError:
+            print("a broken pipe is an exception", flush=True)
         if os.path.exists("broken"):
             raise ValueError("a bug")
         time.sleep(60)
@@ -185,6 +191,7 @@ def test_a_loaded_program_begins_again_without_loading(tmp: Path) -> None:
         os.kill(second, signal.SIGKILL)
         eventually(lambda: "ValueError: a bug" in (tmp / "log").read_text())
         assert (tmp / "loads").read_text() == "loaded\n"
+        assert "a broken pipe is an exception" in (tmp / "log").read_text()
     finally:
         keeper.terminate()
         assert keeper.wait(10) == 0
