@@ -236,15 +236,18 @@ async def done(
 ) -> None:
     """Finish: save, check, and hand over to the merge queue."""
     s = session(ctx)
-    facts = await _finished(s, await named(s, id)) if id else await _own(s)
+    asked = _finished(s, await named(s, id)) if id else _own(s)
+    facts, place = await asyncio.gather(asked, finishing.look(s.home, s.cwd))
     item = facts["id"]
     if s.who.agent and facts.get("agent", s.who.agent) != s.who.agent:
         # Before anything is saved: the worktree may be another's.
         owner = facts["address"] or "nobody"
         raise RgtError("denied", f"{item} is {owner}'s, not yours", "finish the item on your hook")
     commitless = bool(facts.get("review_only"))
-    if s.who.agent or (not branch and await _in_town(s)):
-        finish = await finishing.finish_here(s.home, s.cwd, item, review_only=commitless)
+    if place is not None and (s.who.agent or not branch):
+        finish = await finishing.finish_here(s.home, place, item, review_only=commitless)
+    elif s.who.agent:
+        raise RgtError("not_found", f"{s.cwd} is no worktree of this town", "go back to yours")
     else:
         where = rig or facts["rig"] or await finishing.rig_at(s.home, s.cwd)
         if not where:
@@ -279,10 +282,6 @@ async def _own(s: Session) -> dict[str, Any]:
     if not on.item:
         raise RgtError("refused", "nothing is on your hook", "see `rgt prime`")
     return {"id": on.item, "rig": on.rig, "review_only": on.review_only}
-
-
-async def _in_town(s: Session) -> bool:
-    return bool(await finishing.worktree_rig(s.home, s.cwd))
 
 
 async def escalate(

@@ -6,7 +6,8 @@ import asyncio
 import logging
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import DataConverter
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -14,6 +15,26 @@ from rgt.model.errors import RgtError
 
 log = logging.getLogger(__name__)
 _runtimes: list[Runtime] = []
+
+
+class SharedConverter(PydanticPayloadConverter):
+    """One converter for all: temporalio makes a new one, with empty caches, for every task of a workflow."""
+
+    _one: SharedConverter | None = None
+
+    def __new__(cls) -> SharedConverter:
+        """The one there is."""
+        if cls._one is None:
+            cls._one = super().__new__(cls)
+            super(SharedConverter, cls._one).__init__()
+        return cls._one
+
+    def __init__(self) -> None:
+        """Made once, in `__new__`."""
+
+
+CONVERTER = DataConverter(payload_converter_class=SharedConverter)
+"""How messages become payloads, for clients, workers and replays."""
 
 
 def quiet_runtime() -> Runtime:
@@ -32,9 +53,7 @@ async def connect(address: str, namespace: str) -> Client:
 
     Raises `unreachable` when it does not answer a real call, `missing` when it has no such namespace."""
     try:
-        client = await Client.connect(
-            address, namespace=namespace, runtime=quiet_runtime(), data_converter=pydantic_data_converter
-        )
+        client = await Client.connect(address, namespace=namespace, runtime=quiet_runtime(), data_converter=CONVERTER)
         await client.count_workflows("ExecutionStatus='Running'")
     except (RPCError, RuntimeError) as e:
         if isinstance(e, RPCError) and e.status == RPCStatusCode.NOT_FOUND:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,20 +26,38 @@ class Finish:
     """The commit that was made of what had not been committed; empty when all was."""
 
 
-async def finish_here(home: Home, cwd: Path, item: str, *, review_only: bool = False) -> Finish:
+@dataclass(frozen=True)
+class Place:
+    """A worktree of this town, as it was looked at."""
+
+    top: Path
+    rig: str
+    branch: str
+    head: str
+
+
+async def look(home: Home, cwd: Path) -> Place | None:
+    """The worktree of this town that `cwd` is in, None when it is in none."""
+    asked = ("--show-toplevel", "--git-common-dir", "HEAD", "--abbrev-ref", "HEAD")
+    done = await try_git(cwd, "rev-parse", *asked)
+    if done.code:
+        return None
+    top, common, head, branch = done.out.splitlines()[:4]
+    hub_dir = Path(os.path.realpath(cwd / common))
+    if hub_dir.name != "hub.git" or hub_dir.parent.parent != Path(os.path.realpath(home.rigs)):
+        return None
+    return Place(Path(top), hub_dir.parent.name, branch, head)
+
+
+async def finish_here(home: Home, place: Place, item: str, *, review_only: bool = False) -> Finish:
     """Finish from inside a worktree of a hub: what is not committed is saved in a marked commit.
 
-    Raises `refused` when there is nothing to merge, when the branch is the target or another agent's, and
-    `not_found` when `cwd` is in no worktree of this town."""
-    where = await _worktree(home, cwd)
-    if where is None:
-        raise RgtError("not_found", f"{cwd} is no worktree of this town", "say the branch: `rgt done ID --branch B`")
-    top, rig, branch = where
-    config = read_rig(home, rig)
-    _check_branch(branch, config.target, item)
-    saved = await saving.save_commit(top, f"rgt: saved work on {item}")
-    head = await git(top, "rev-parse", "HEAD")
-    return await _checked(home, rig, config.target, item, branch, head, saved or "", review_only)
+    Raises `refused` when there is nothing to merge, when the branch is the target or another agent's."""
+    config = read_rig(home, place.rig)
+    _check_branch(place.branch, config.target, item)
+    saved = await saving.save_commit(place.top, f"rgt: saved work on {item}")
+    head = saved or place.head
+    return await _checked(home, place.rig, config.target, item, place.branch, head, saved or "", review_only)
 
 
 async def finish_branch(
@@ -66,17 +85,10 @@ async def current_branch(cwd: Path) -> str:
     return "" if done.code else done.out.strip()
 
 
-async def worktree_rig(home: Home, cwd: Path) -> str:
-    """The rig in whose worktree `cwd` is; empty for none."""
-    where = await _worktree(home, cwd)
-    return where[1] if where else ""
-
-
 async def rig_at(home: Home, cwd: Path) -> str:
     """The rig whose worktree or own path `cwd` is in; empty for none."""
-    where = await _worktree(home, cwd)
-    if where:
-        return where[1]
+    if place := await look(home, cwd):
+        return place.rig
     top = (await try_git(cwd, "rev-parse", "--show-toplevel")).out.strip()
     for root in sorted(home.rigs.glob("[a-z]*")) if top else ():
         if read_rig(home, root.name).source.path and os.path.realpath(
@@ -93,18 +105,6 @@ async def _fetched(home: Home, rig: str, place: str, branch: str) -> str | None:
         return None
 
 
-async def _worktree(home: Home, cwd: Path) -> tuple[Path, str, str] | None:
-    """Top of the worktree of this town that `cwd` is in, its rig and its branch."""
-    done = await try_git(cwd, "rev-parse", "--show-toplevel", "--git-common-dir", "--abbrev-ref", "HEAD")
-    if done.code:
-        return None
-    top, common, branch = done.out.splitlines()[:3]
-    hub_dir = Path(os.path.realpath(cwd / common))
-    if hub_dir.name != "hub.git" or hub_dir.parent.parent != Path(os.path.realpath(home.rigs)):
-        return None
-    return Path(top), hub_dir.parent.name, branch
-
-
 def _check_branch(branch: str, target: str, item: str, *, mine: bool = True) -> None:
     if branch == "HEAD":
         raise RgtError("refused", "no branch is checked out here", "`git switch -c NAME` keeps your commits")
@@ -118,8 +118,10 @@ async def _checked(
     home: Home, rig: str, target: str, item: str, branch: str, head: str, saved: str, review_only: bool
 ) -> Finish:
     r = home.rig(rig)
-    beyond = await git(r.hub, "rev-list", "--max-count=1", f"{refs.target(target)}..{head}")
+    beyond, _ = await asyncio.gather(
+        git(r.hub, "rev-list", "--max-count=1", f"{refs.target(target)}..{head}"),
+        hub.pin(r, refs.keep(item, head), head),
+    )
     if not beyond and not review_only:
         raise RgtError("refused", f"{branch} has no commits beyond {target}", "commit your work, then `rgt done`")
-    await hub.pin(r, refs.keep(item, head), head)
     return Finish(rig=rig, branch=branch, head=head, saved=saved)

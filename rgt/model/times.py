@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 
 
@@ -15,6 +16,7 @@ def epoch(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000) if text else 0
 
 
+@functools.lru_cache(maxsize=16_384)
 def from_epoch(milliseconds: int) -> str:
     """ISO text of milliseconds since the epoch; empty for 0."""
     return iso(datetime.fromtimestamp(milliseconds / 1000, UTC)) if milliseconds else ""

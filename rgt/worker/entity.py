@@ -87,6 +87,7 @@ class EntityWorkflow(Generic[S]):
         self._local = asyncio.Lock()
         self._launching = self._settling = False
         self._published = state.rev
+        self._shown: dict[str, Row] = {}
         if not state.created_at:
             self.clock()
             state.created_at = state.updated_at
@@ -149,18 +150,29 @@ class EntityWorkflow(Generic[S]):
     # --- telling
 
     def rows(self) -> list[Row]:
-        """The rows to publish when something changed."""
+        """The rows of this entity as they are now."""
         row = self.state.row()
         return [row] if row else []
 
     def publish(self) -> None:
-        """Tell the town when something that others may see has changed."""
+        """Tell the town of the rows in which more has changed than their number and time."""
         if self.state.rev == self._published:
             return
-        rows = [row.pack() for row in self.rows()]
-        self._published = self.state.rev
-        if rows:
-            self.state.outbox.append(Tell(to="town", signal="event", payload={"rows": rows}))
+        changed = [row for row in self.rows() if self._shows_news(row)]
+        if changed:
+            self._published = self.state.rev
+            payload = {"rows": [row.pack() for row in changed]}
+            self.state.outbox.append(Tell(to="town", signal="event", payload=payload))
+
+    def _shows_news(self, row: Row) -> bool:
+        bare = row.model_copy(update={"rev": 0, "updated": 0})
+        if self._shown.get(row.key) == bare:
+            return False
+        if row.gone:
+            self._shown.pop(row.key, None)
+        else:
+            self._shown[row.key] = bare
+        return True
 
     def undelivered(self, tell: Tell) -> None:
         """A message reached nobody, since its receiver does not exist."""

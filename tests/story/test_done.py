@@ -93,7 +93,9 @@ def test_b09_an_interrupted_done_goes_on(shared: LiveTown) -> None:
     agent.commit("a.txt", "a\n")
     (agent.cwd / "b.txt").write_text("b\n")
     saved = asyncio.run(saving.save_commit(agent.cwd, f"rgt: saved work on {item}"))
-    pinned = asyncio.run(finishing.finish_here(town.home, agent.cwd, item))
+    place = asyncio.run(finishing.look(town.home, agent.cwd))
+    assert place is not None
+    pinned = asyncio.run(finishing.finish_here(town.home, place, item))
     assert (pinned.head, pinned.saved) == (saved, "")
     assert town.git("rev-parse", refs.keep(item, pinned.head), cwd=rig.hub) == saved
     assert (town.item(item)["state"], entries(town, item)) == ("in_progress", [])

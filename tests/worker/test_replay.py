@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from rgt.client.temporal import CONVERTER
 from rgt.model.agents import Witness
 from rgt.worker.sandbox import sandbox
 from rgt.worker.workflows import ALL
@@ -45,7 +45,7 @@ def read(file: Path) -> WorkflowHistory:
 
 async def replay(history: WorkflowHistory, workflows: list[type]) -> None:
     """Replay one history; an AssertionError with advice when it does not."""
-    replayer = Replayer(workflows=workflows, data_converter=pydantic_data_converter, workflow_runner=sandbox())
+    replayer = Replayer(workflows=workflows, data_converter=CONVERTER, workflow_runner=sandbox())
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     assert result.replay_failure is None, f"{history.workflow_id}: {result.replay_failure}\n{ADVICE}"
 

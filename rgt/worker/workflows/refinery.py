@@ -23,14 +23,14 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
 
     @workflow.init
     def __init__(self, state: Refinery) -> None:
-        self._entries: dict[str, Row] = {}
+        self._entries: list[str] = []
         self._running = False
         super().__init__(state)
 
     @workflow.run
     async def run(self, state: Refinery) -> None:
         """Stay until the rig leaves the town."""
-        self._entries = {r.id: r for r in self.state.entry_rows()}
+        self._entries = [r.id for r in self.state.entry_rows()]
         self.state.start()
         self.start()
         while not self.state.ended:
@@ -77,12 +77,11 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
         return super().holding() or (self.state.ready and not self._running and not self.state.ended)
 
     def rows(self) -> list[Row]:
-        """The refinery's own row, the rows of its entries that changed, and those that left."""
+        """The refinery's own row, the rows of its entries, and those that left."""
         now = {r.id: r for r in self.state.entry_rows()}
-        changed = [r for r in now.values() if not _same(r, self._entries.get(r.id))]
         gone = [Row(kind="entry", id=id, rev=self.state.rev, gone=True) for id in self._entries if id not in now]
-        self._entries = now
-        return [self.state.row(), *changed, *gone]
+        self._entries = list(now)
+        return [self.state.row(), *now.values(), *gone]
 
     submitted = message(Refinery.submitted)
     withdrawn = message(Refinery.withdrawn)
@@ -93,9 +92,3 @@ class RefineryWorkflow(EntityWorkflow[Refinery]):
     down = message(Refinery.down)
     up = message(Refinery.up)
     end = message(Refinery.end)
-
-
-def _same(a: Row, b: Row | None) -> bool:
-    return b is not None and a.model_copy(update={"rev": 0, "updated": 0}) == b.model_copy(
-        update={"rev": 0, "updated": 0}
-    )
