@@ -75,13 +75,13 @@ class Supervisor:
 
     def run(self, load: Callable[[], Body]) -> int:
         """Supervise until the program is done or a signal says stop; gives the exit code."""
-        self._write(self.pidfile, f"{self._self()}\n")
-        body = load()
         for fd in (self.wake, self.wake_in, self.read_end):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self.wake_in)
         for number in SIGNALS:
             signal.signal(number, self._signalled)
+        self._write(self.pidfile, f"{self._self()}\n")
+        body = load()
         start_at, born, kill_at = time.monotonic(), 0.0, None
         while True:
             now = time.monotonic()
