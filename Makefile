@@ -4,18 +4,30 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 JOBS ?= 2
+RUNTIMES ?= $(CURDIR)/.runtimes
 ARGS ?=
 
-.PHONY: help demo test check bench picture clean
+.PHONY: help demo test test-claude test-runtimes claude check bench picture clean
 
 help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 demo: $(READY) ## see three agents at work, on this machine, without an account (ARGS=--keep: look around afterwards)
 	@$(BIN)/rgt demo $(ARGS)
 
-test: check ## everything that must hold before a change lands
+test: check claude ## everything that must hold before a change lands
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-runtimes: $(READY) ## the real agent programs, installed below .runtimes with npm, against a stub of their models
+	@$(BIN)/python -m tests.runtimes.install $(RUNTIMES)
+	RGT_RUNTIMES=$(RUNTIMES) $(BIN)/pytest tests/runtimes/test_installed.py $(ARGS)
+
+test-claude: $(READY) claude ## what the real Claude Code does in a town, with a stub of its model: no account is needed
+	$(BIN)/pytest tests/claude $(ARGS)
+
+# Without it its tests are skipped; the reason is one line.
+claude: $(READY)
+	@scripts/install-claude.sh $(VENV) || [ $$? = 75 ]
 
 check: $(READY) ## style and types
 	$(BIN)/ruff check .
@@ -29,7 +41,7 @@ picture: $(READY) ## record a demo into docs/images/demo.svg
 	$(BIN)/python -m rgt.cli.demo_picture docs/images/demo.svg
 
 clean: ## remove what the others have made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .runtimes .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml bin/rgt rgt/cli/help.txt scripts/setup.sh

@@ -11,7 +11,7 @@ from rgt.model.errors import CODES
 from rgt.model.operations import OPERATIONS
 
 CLI = Path(rgt.__file__).parent / "cli"
-HOOKS_ALONE = {"AGENT_EVENT"}
+HOOKS_ALONE = {"AGENT_HOOK"}
 """Operations that no person types."""
 
 

@@ -29,7 +29,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(polecats, name="polecat")
     app.add_typer(crew, name="crew")
     app.command()(attach)
-    app.command("agent-event", hidden=True)(agent_event)
 
 
 def agent_row(r: Row) -> dict[str, Any]:
@@ -79,7 +78,8 @@ async def list_crew(ctx: typer.Context, rig: Annotated[str, typer.Option(help="O
 
 async def _show(s: Session, address: str) -> None:
     value = (await s.ask(ops.AGENT_SHOW, ops.Id(id=address))).value
-    shown = {k: v for k, v in value.items() if v not in ("", [], {}, None, False) and k not in ("rev", "start", "id")}
+    hidden = ("rev", "start", "id", "sessions", "checkpoint")
+    shown = {k: v for k, v in value.items() if v not in ("", [], {}, None, False) and k not in hidden}
     start = value.get("start") or {}
     lines = [s.paint.paint(value["id"], "bold")]
     for key, fact in {**{k: start[k] for k in ("item", "attempt") if k in start}, **shown}.items():
@@ -187,14 +187,3 @@ async def attach(
     argv = tmux.attach_argv(session_name(address), read_only)
     env = {k: v for k, v in os.environ.items() if k != "TMUX"}
     os.execvpe(argv[0], argv, env)
-
-
-async def agent_event(
-    ctx: typer.Context,
-    kind: Annotated[str, typer.Option(help="session_start, busy, idle, waiting, stop or session_end.")],
-) -> None:
-    """An agent's hooks report here what it does."""
-    s = session(ctx)
-    if not s.who.agent:
-        raise RgtError("denied", "only an agent's own hooks report events", "see `rgt agents list`")
-    await s.ask(ops.AGENT_EVENT, ops.AgentEventArgs.model_validate({"kind": kind}))

@@ -16,10 +16,13 @@ MODULES = {
     "doctor": ("doctor",),
     "work": ("work", "sling", "unsling", "hook", "done", "escalate", "prime"),
     "queue": ("mq", "needs"),
-    "agents": ("agents", "polecat", "crew", "attach", "agent-event"),
+    "agents": ("agents", "polecat", "crew", "attach"),
+    "memory": ("checkpoint", "handoff", "session"),
+    "mail": ("mail", "chat"),
     "rigs": ("rig",),
     "config": ("config",),
     "completions": ("completions", "complete"),
+    "mcp": ("mcp",),
     "demo": ("demo",),
 }
 """Modules of this package in the order of the help page, with the first words of their commands."""

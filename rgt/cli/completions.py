@@ -72,8 +72,11 @@ def completions(ctx: typer.Context, shell: Annotated[Shell, typer.Argument(help=
 async def complete(ctx: typer.Context, kind: str, prefix: Annotated[str, typer.Argument()] = "") -> None:
     """Print what begins with a prefix, a line each; called by the completion scripts."""
     s = session(ctx)
-    rows = (await s.ask(ops.ROWS, ops.RigFilter())).rows
-    found = sorted(n for n in candidates(rows, kind) if n.startswith(prefix))
+    if kind == "sessions":
+        known = {row.id for row in (await s.ask(ops.SESSION_LIST, ops.SessionFilter())).rows}
+    else:
+        known = candidates((await s.ask(ops.ROWS, ops.RigFilter())).rows, kind)
+    found = sorted(n for n in known if n.startswith(prefix))
     s.give(found, "\n".join(found))
     if not found and not s.json:
         s.out.clear()
@@ -110,6 +113,8 @@ def places() -> Iterator[Place]:
 def _kind(path: tuple[str, ...], p: Any) -> str:
     if p.name == "name" and path[1:2] == ("rig",):
         return "" if path[2:] == ("add",) else "rigs"
+    if p.name == "id" and path[1:2] == ("session",):
+        return "sessions"
     if any(p.name.endswith(f) for f in FILES):
         return "files"
     kind = p.type_descriptor.annotation

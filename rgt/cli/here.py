@@ -116,7 +116,19 @@ class Remains:
     async def seen(self, row: str, rev: int) -> None:
         """Nothing changes."""
 
-    def default_runtime(self) -> str:
+    def branch(self, worktree: str) -> str:
+        """Nothing is looked at."""
+        return ""
+
+    async def head(self, worktree: str) -> str:
+        """Nothing is looked at."""
+        return ""
+
+    def default_runtime(self, role: str) -> str:
+        """Nothing can be started."""
+        return ""
+
+    def fallback(self, role: str) -> str:
         """Nothing can be started."""
         return ""
 

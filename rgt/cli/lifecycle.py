@@ -22,6 +22,7 @@ from rgt.host.install import check, install
 from rgt.host.processes import identify
 from rgt.host.tmux import Tmux
 from rgt.model import operations as ops
+from rgt.model.care import SHOWN
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.times import iso
@@ -202,7 +203,7 @@ async def asleep(town: Town) -> None:
     while True:
         rows = (await town.call(ops.ROWS, ops.RigFilter())).rows
         busy = [r for r in rows if r.kind == "polecat" and r.state not in ("asleep", "parked")]
-        busy += [r for r in rows if r.kind == "crew" and r.state in ("starting", "running")]
+        busy += [r for r in rows if r.kind == "crew" and r.state in ("starting", "running", *SHOWN)]
         if not busy:
             return
         await asyncio.sleep(0.05)

@@ -28,6 +28,8 @@ STATES = {
     "running": "cyan",
     "idle": "dim",
     "waiting": "yellow",
+    "limited": "yellow",
+    "stuck": "red",
     "paused": "red",
     "parked": "yellow",
     "down": "dim",

@@ -20,7 +20,7 @@ TOWNSFOLK = ("mayor", "boot")
 ROLES = ("witness", "refinery", "crew", "polecat")
 BUSY = ("working", "running", "testing", "merging")
 SOON = ("starting", "ending", "stopping")
-STUCK = ("waiting", "paused", "lost", "failed", "dead")
+STUCK = ("waiting", "limited", "stuck", "paused", "lost", "failed", "dead")
 QUEUE_SHOWN = 5
 
 

@@ -125,6 +125,9 @@ def _page(s: Session, item: dict[str, Any]) -> str:
         lines.append(p.paint(f"  asks      {item['escalation']['message']}", "yellow"))
     if item.get("description"):
         lines += ["", *(f"  {line}" for line in item["description"].splitlines())]
+    for ended in item.get("attempts", ()):
+        lines += ["", f"  attempt {ended['number']} was lost: {ended['outcome']}"]
+        lines += [f"  │ {line}" for line in ended["left"].splitlines()]
     if item.get("notes"):
         lines += ["", "  notes", *(f"  · {note}" for note in item["notes"])]
     return "\n".join(lines)
@@ -236,7 +239,20 @@ async def done(
 ) -> None:
     """Finish: save, check, and hand over to the merge queue."""
     s = session(ctx)
-    asked = _finished(s, await named(s, id)) if id else _own(s)
+    finish, answer = await finish_item(s, id, branch=branch, rig=rig, summary=summary)
+    if finish.saved:
+        s.note(f"what was not committed was saved in {finish.saved[:12]}")
+    if wait:
+        answer.state = await wait_for_item(s, answer.id)
+        s.code = 0 if answer.state in ("merged", "closed") else 1
+    s.give({**answer.model_dump(), "head": finish.head, "branch": finish.branch}, _line(s, answer))
+
+
+async def finish_item(
+    s: Session, id: str, *, branch: str = "", rig: str = "", summary: str = ""
+) -> tuple[finishing.Finish, ops.Answer]:
+    """Save, check and hand over the item, or the one on the caller's hook: what was finished, and the answer."""
+    asked = _finished(s, await named(s, id)) if id else own_item(s)
     facts, place = await asyncio.gather(asked, finishing.look(s.home, s.cwd))
     item = facts["id"]
     if s.who.agent and facts.get("agent", s.who.agent) != s.who.agent:
@@ -255,13 +271,7 @@ async def done(
         branch = branch or await finishing.current_branch(s.cwd)
         finish = await finishing.finish_branch(s.home, s.cwd, where, item, branch, review_only=commitless)
     args = ops.DoneArgs(id=item, branch=finish.branch, head=finish.head, rig=finish.rig, summary=summary)
-    answer = await s.ask(ops.DONE, args)
-    if finish.saved:
-        s.note(f"what was not committed was saved in {finish.saved[:12]}")
-    if wait:
-        answer.state = await wait_for_item(s, item)
-        s.code = 0 if answer.state in ("merged", "closed") else 1
-    s.give({**answer.model_dump(), "head": finish.head, "branch": finish.branch}, _line(s, answer))
+    return finish, await s.ask(ops.DONE, args)
 
 
 async def _finished(s: Session, item: str) -> dict[str, Any]:
@@ -274,7 +284,7 @@ async def _finished(s: Session, item: str) -> dict[str, Any]:
         return {"id": check_item(item)}
 
 
-async def _own(s: Session) -> dict[str, Any]:
+async def own_item(s: Session) -> dict[str, Any]:
     """What is known of the item on the caller's own hook."""
     if not s.who.agent:
         raise RgtError("usage", "which item is finished?", "`rgt done ID`")
@@ -293,7 +303,7 @@ async def escalate(
     """Ask a person; with --ack, answer."""
     s = session(ctx)
     if s.who.agent and not message and not id.startswith("gt-"):
-        id, message = (await _own(s))["id"], id
+        id, message = (await own_item(s))["id"], id
     operation = ops.ACK if ack else ops.ESCALATE
     _tell(s, await s.ask(operation, ops.TextArgs(id=await named(s, id), message=s.text_or_stdin(message))))
 

@@ -9,15 +9,14 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from rgt.client.failures import cause
-from rgt.client.handlers import agents, queue, rigs, town, work
+from rgt.client.handlers import agents, hooks, mail, queue, rigs, sessions, town, work
 from rgt.client.reach import Handler, Reach
 from rgt.model.errors import RgtError
 from rgt.model.operations import Operation
 from rgt.model.tokens import Identity
 
-HANDLERS: dict[str, Handler] = {
-    name: handler for group in (work, agents, rigs, queue, town) for name, handler in group.HANDLERS.items()
-}
+GROUPS = (work, agents, rigs, queue, town, hooks, mail, sessions)
+HANDLERS: dict[str, Handler] = {name: handler for group in GROUPS for name, handler in group.HANDLERS.items()}
 """Who carries out which operation; a test holds it against the table of operations."""
 
 

@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
+from rgt.client.failures import cause
+from rgt.client.hearing import Hearing
 from rgt.model import messages as m
 from rgt.model import operations as ops
 from rgt.model.entity import Entity
@@ -42,8 +44,17 @@ class Surroundings(Protocol):
     async def seen(self, row: str, rev: int) -> None:
         """Wait until `rows` tells of this change (`kind:id`), a second at most: who has commanded sees its effect."""
 
-    def default_runtime(self) -> str:
-        """Runtime of agents when none is asked for; empty for none."""
+    def branch(self, worktree: str) -> str:
+        """The branch checked out in a worktree on this machine; empty when it cannot be read."""
+
+    async def head(self, worktree: str) -> str:
+        """The commit checked out there."""
+
+    def default_runtime(self, role: str) -> str:
+        """Runtime of agents of this role when none is asked for; empty for none."""
+
+    def fallback(self, role: str) -> str:
+        """Runtime that takes over from one that fails again and again; empty for none."""
 
     def runtimes(self) -> dict[str, bool]:
         """Known runtimes, and whether each can be used here."""
@@ -55,8 +66,7 @@ class Reach:
     def __init__(self, client: Client, around: Surroundings) -> None:
         self.client = client
         self.around = around
-        self.activities: dict[tuple[str, int], str] = {}
-        """What each agent's hooks last said: only a change is told to its workflow."""
+        self.hearing = Hearing()
 
     async def update(self, workflow: str, name: str, argument: BaseModel | None = None) -> dict[str, Any]:
         """One command to one workflow."""
@@ -65,6 +75,11 @@ class Reach:
         result = cast(dict[str, Any], await handle.execute_update(name, args=args, result_type=dict[str, Any]))
         await self.around.seen(result["row"], result["rev"])
         return result
+
+    @staticmethod
+    def refusal(e: Exception) -> RgtError | None:
+        """What a workflow refused, if that is what went wrong."""
+        return cause(e) if isinstance(e, WorkflowUpdateFailedError | RgtError) else None
 
     async def open(self, kind: str, state: Entity, workflow: str, rig: str = "") -> WorkflowHandle[Any, Any]:
         """Start a workflow; raises `WorkflowAlreadyStartedError` when it is open."""
@@ -149,10 +164,10 @@ class Reach:
         """The name of a rig that exists."""
         return resolve(name, [r.id for r in await self.around.rows() if r.kind == "rig"], "rig")
 
-    def runtime(self, asked: str) -> str:
+    def runtime(self, asked: str, role: str) -> str:
         """The runtime to use when `asked` is wished for, or none in particular; refused when it cannot start here."""
         known = self.around.runtimes()
-        name = asked or self.around.default_runtime()
+        name = asked or self.around.default_runtime(role)
         if not name:
             hint = "add `--runtime scripted`, or set [runtime] default"
             raise RgtError("refused", "no agent runtime is set up", hint)

@@ -157,8 +157,10 @@ def write_env(home: Home, data: Env) -> None:
     write_file(home.env_json, data.model_dump_json(indent=1) + "\n", 0o600)
 
 
-def write_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write `path` whole or not at all, and durably; a file that is there keeps its mode, a symlink stays one."""
+def write_file(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> None:
+    """Write `path` whole or not at all; a file that is there keeps its mode, a symlink stays one.
+
+    `durable`: also a machine that loses power has it; what is generated for one process needs no such thing."""
     with said(path):
         path = path.resolve()
         with suppress(FileNotFoundError):
@@ -168,13 +170,16 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
             fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             with os.fdopen(fd, "w", encoding="utf-8") as file:
                 file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             new.replace(path)
         except BaseException:
             with suppress(OSError):
                 new.unlink(missing_ok=True)
             raise
+        if not durable:
+            return
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

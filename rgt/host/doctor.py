@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from rgt.host import doctor_rig, processes
+from rgt.host import doctor_rig, doctor_runtimes, processes
 from rgt.host.config import Env, read_env, read_town
 from rgt.host.daemon import daemon_child, daemon_pid
 from rgt.host.install import Check, folders, install
@@ -206,6 +206,11 @@ async def _logs(home: Home) -> AsyncIterator[Check]:
         yield Check.good(f"{size} MB")
 
 
+async def _runtimes(home: Home) -> AsyncIterator[Check]:
+    async for check in doctor_runtimes.runtimes(home, rig_names(home)):
+        yield check
+
+
 PROBES: dict[str, Probe] = {
     "home": _home,
     "key": _key,
@@ -219,6 +224,7 @@ PROBES: dict[str, Probe] = {
     "database": _database,
     "disk": _disk,
     "logs": _logs,
+    "runtimes": _runtimes,
 }
 
 

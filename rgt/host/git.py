@@ -56,3 +56,22 @@ async def git(
         what = said[-1] if said else str(done.code)
         raise RgtError("failed", f"git {' '.join(args[:3])}: {what}", data={"code": done.code})
     return done.out.rstrip("\n")
+
+
+def branch_of(worktree: Path) -> str:
+    """The branch checked out in a worktree, read without a git: empty for none, or when it cannot be read."""
+    try:
+        pointer = worktree / ".git"
+        admin = worktree / pointer.read_text().removeprefix("gitdir: ").strip() if pointer.is_file() else pointer
+        said = (admin / "HEAD").read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return said.removeprefix("ref: refs/heads/") if said.startswith("ref: refs/heads/") else ""
+
+
+async def head_of(worktree: Path) -> str:
+    """The commit checked out in a worktree; empty when it cannot be read."""
+    if not worktree.is_dir():
+        return ""
+    done = await try_git(worktree, "rev-parse", "--verify", "--quiet", "HEAD")
+    return "" if done.code else done.out.strip()

@@ -19,6 +19,8 @@ from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
 from rgt.model.safety import TreeFacts
 
+LISTED = 12
+"""How many changed files are named to whoever goes on."""
 MARK = "Rgt-Saved: true"
 """Trailer of a commit that rgt made to save work."""
 
@@ -102,6 +104,22 @@ async def restore(rig: RigHome, item: str, dest_branch: str = "") -> str:
     if now.code:
         await git(rig.hub, "branch", "--no-track", branch, sha)
     return f"{branch} {sha}"
+
+
+async def left(worktree: Path, snapshot: str = "") -> str:
+    """What work that nobody has finished consists of, for whoever goes on with it: last commits, changed files."""
+    commits = await try_git(
+        worktree, "log", "--oneline", "--no-decorate", "-5", "HEAD", "--not", "--glob=refs/rgt/target"
+    )
+    status = await try_git(worktree, "status", "--short", "--untracked-files=all")
+    changed = status.out.rstrip("\n").splitlines()
+    parts = [f"commits:\n{commits.out.rstrip()}"] if commits.out.strip() else []
+    if changed:
+        more = [f"… and {len(changed) - LISTED} more"] if len(changed) > LISTED else []
+        parts.append("\n".join(["not committed:", *changed[:LISTED], *more]))
+    if snapshot:
+        parts.append(f"kept as {snapshot[:12]}")
+    return "\n".join(parts)
 
 
 async def describe(worktree: Path) -> TreeFacts:

@@ -54,6 +54,8 @@ LAUNCHER = ("/bin/sh", "-c", '. "$0" && rm -f "$0" && exec "$@"')
 PRIVATE = ("GTR_", "RGT_", "TEMPORAL_")
 """Variables of the worker that no session inherits: keys to the town, and whose town it is."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PASTE_PAUSE = 0.15
+"""Seconds between a paste and its Enter: Gemini takes an Enter that comes at once for a part of the paste."""
 COMMAND_LIMIT = 15_000
 """Bytes of one command; tmux itself gives up at 16,384 with an error that names nothing."""
 NO_SERVER = ("no server running", "No such file or directory", "server exited")
@@ -195,10 +197,12 @@ class Tmux:
             raise RgtError("invalid", f"the text for {name} holds a terminal's end-of-paste mark", "send it as a file")
         buffer = "rgt-" + secrets.token_hex(4)
         argv = [*self._argv(), "load-buffer", "-b", buffer, "-", ";"]
-        argv += ["paste-buffer", "-p", "-d", "-b", buffer, "-t", _target(name), ";"]
-        argv += ["send-keys", "-t", _target(name), "Enter"]
+        argv += ["paste-buffer", "-p", "-d", "-b", buffer, "-t", _target(name)]
         # libtmux has no way to give a command its input.
         done = await run(argv, stdin=text.encode(errors="surrogateescape"), timeout=10.0)
+        if not done.code:
+            await asyncio.sleep(PASTE_PAUSE)
+            done = await run([*self._argv(), "send-keys", "-t", _target(name), "Enter"], timeout=10.0)
         if done.code:
             await self._ask("delete-buffer", "-b", buffer)
             raise RgtError("not_found", f"could not paste into {name}: {done.err.strip()}", "is the agent running?")

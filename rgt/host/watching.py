@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 OnEvent = Callable[[str, Session], Awaitable[None]]
 """Gets a word and the session, and is called again until it does not raise: `alive` (found by `adopt`), `dead` (its
 process ended inside a session that stands) or `gone` (tmux has no such session any more)."""
+OnLook = Callable[[list[Session]], Awaitable[None]]
+"""Gets the sessions that live, at every look at tmux."""
 STATUS_WAIT = 0.3
 """Seconds to wait for tmux to know how a dead process ended."""
 REMEMBERED = 4096
@@ -43,9 +45,10 @@ class Watcher:
     other sessions do not wait for it.
     """
 
-    def __init__(self, tmux: Tmux, on_event: OnEvent, net: float = 5.0) -> None:
+    def __init__(self, tmux: Tmux, on_event: OnEvent, net: float = 5.0, on_look: OnLook | None = None) -> None:
         self._tmux = tmux
         self._on_event = on_event
+        self._on_look = on_look
         self._net = net if hasattr(os, "pidfd_open") else min(net, 1.0)
         self._watched: dict[str, Watched] = {}
         self._dying: dict[str, tuple[Session, float]] = {}
@@ -161,6 +164,8 @@ class Watcher:
         for nonce in before:
             if nonce not in there or not there[nonce].alive:
                 self._died(nonce)
+        if self._on_look is not None:
+            await self._on_look([entry.session for entry in self._watched.values()])
 
     async def _follow_server(self) -> None:
         """Have the death of the tmux server wake the sweep."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from rgt.model import messages as m
+from rgt.model.care import Living
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.rows import Row
+from rgt.model.sessions import Remembering
 from rgt.model.times import epoch
 from rgt.model.work import MAX_DEATHS
 
@@ -18,9 +20,6 @@ Diagnosis = Literal["fine", "session_gone", "agent_exited", "orphan", "finished"
 """`session_gone`: tmux has no such session. `agent_exited`: the session is there, its process ended.
 `orphan`: the agent lives but its item is closed or merged. `finished`: gone, and its item is done.
 `unknown`: the item or the session cannot be read; nothing may be destroyed."""
-
-ACTIVITIES = {"session_start": "", "busy": "", "session_end": "", "idle": "idle", "stop": "idle", "waiting": "waiting"}
-"""What an agent does, by what its hooks said last; empty for working."""
 
 
 def diagnose(session: bool | None, process: bool | None, item_state: str | None) -> Diagnosis:
@@ -37,32 +36,27 @@ def diagnose(session: bool | None, process: bool | None, item_state: str | None)
     return "agent_exited" if session else "session_gone"
 
 
-class Polecat(Entity):
+class Polecat(Living, Remembering):
     """State of a polecat's workflow: one attempt at one item."""
 
     start: m.PolecatStart
     phase: Phase = "starting"
-    activity: str = ""
-    """What its hooks last said: busy, idle, waiting."""
-    nonce: str = ""
     generation: int = 1
-    pid: int = 0
     worktree: str = ""
     branch: str = ""
     done: bool = False
     stopped: bool = False
     asleep: bool = False
     restart: bool = False
-    dead: bool = False
     deaths: int = 0
     """Of its processes in this attempt."""
+    lost: bool = False
+    """The attempt has ended without `rgt done`."""
     unused: bool = False
     """It could not be started, and nothing is left of it."""
     diagnosis: Diagnosis = "fine"
     reported: Diagnosis = "fine"
     """What the witness was told last."""
-    status: str = ""
-    """How its last process ended."""
     outcome: str = ""
 
     @property
@@ -75,12 +69,16 @@ class Polecat(Entity):
         """Workflow id."""
         return f"polecat/{self.address}"
 
+    @property
+    def at_work(self) -> bool:
+        return self.phase == "working"
+
     def row(self) -> Row:
         return Row(
             kind="polecat",
             id=self.address,
             rev=self.rev,
-            state=self.activity if self.phase == "working" and self.activity in ("idle", "waiting") else self.phase,
+            state=self.doing or self.phase,
             title=self.start.title,
             rig=self.start.rig,
             agent=self.address,
@@ -89,6 +87,8 @@ class Polecat(Entity):
             created=epoch(self.created_at),
             updated=epoch(self.updated_at),
             pid=self.pid,
+            mail=self.mail_count,
+            alert=self.alert if self.at_work else "",
             gone=self.phase == "parked",
         )
 
@@ -107,6 +107,7 @@ class Polecat(Entity):
         """The work item has accepted `done`."""
         if c.item == self.start.item and c.attempt == self.start.attempt:
             self.done = True
+            self.checkpoint = None
 
     def stop(self, c: m.Stop) -> None:
         """The item was taken back, closed or merged."""
@@ -114,6 +115,18 @@ class Polecat(Entity):
             self.stopped = True
             if c.released and self.phase == "working" and not (self.done or self.dead):
                 self.diagnosis = diagnose(True, True, "closed")
+
+    def mail(self, c: m.Mail) -> dict[str, Any]:
+        if self.phase in ("finishing", "parking", "parked"):
+            hint = f"`rgt work show {self.start.item}` is what goes on"
+            raise RgtError("refused", f"{self.address} has left its item", hint, {"item": self.start.item})
+        return super().mail(c)
+
+    def hand_mail_on(self) -> None:
+        """Letters that it never had go to its item, where the next attempt finds them."""
+        for letter in self.mailbox.waiting():
+            told = m.Mail(by=letter.sender, text=letter.text, subject=letter.subject)
+            self.tell(f"work/{self.start.item}", "letter", told)
 
     def kill(self, c: m.Empty) -> None:
         """A person ends the process; the work is kept and the attempt counts as lost."""
@@ -127,6 +140,20 @@ class Polecat(Entity):
         if self.phase != "working":
             raise RgtError("refused", f"{self.address} is {self.phase}", "see `rgt agents list`")
         self.restart = True
+
+    def handoff(self, c: m.Checkpointed) -> dict[str, str]:
+        """The agent itself wants a fresh session on the same worktree."""
+        written = self.hand_over(c, self.phase == "working" and not self.done)
+        self.restart = True
+        return written
+
+    def ending(self) -> str:
+        """How its present session ends, in a word or two."""
+        if self.done or self.stopped:
+            return "finished" if self.done else self.outcome or "stopped"
+        if self.asleep or self.restart:
+            return "put to sleep" if self.asleep else "handed over" if self.handing else "restarted"
+        return self.status or "ended"
 
     def down(self, c: m.Empty) -> None:
         """The town goes to sleep."""
@@ -142,9 +169,8 @@ class Polecat(Entity):
         missed = c.kind == "missing" and (c.host, c.pid) == (self.start.host, self.pid) and self.phase == "working"
         if not (seen or missed):
             return
-        self.dead = True
-        self.diagnosis = diagnose(c.kind == "dead", False, "submitted" if self.done else "in_progress")
-        self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}" if c.status is not None else c.kind
+        self.is_dead(c)
+        self.diagnosis = diagnose(c.kind in ("dead", "silent"), False, "submitted" if self.done else "in_progress")
 
     def died(self) -> bool:
         """Its process is dead and the item not done: whether another one may go on.
@@ -154,17 +180,8 @@ class Polecat(Entity):
         self.deaths += 1
         return self.deaths == 1 and self.start.deaths + self.deaths < MAX_DEATHS
 
-    def agent_event(self, c: m.AgentEvent) -> None:
-        """Its hooks say what it does."""
-        if c.generation and c.generation != self.generation:
-            return
-        now = ACTIVITIES[c.kind]
-        if now != self.activity:
-            self.activity = now
-            self.changed()
 
-
-class Crew(Entity):
+class Crew(Living, Remembering):
     """State of a crew member's workflow: a persistent workspace with a session and a hook."""
 
     rig: str
@@ -177,10 +194,7 @@ class Crew(Entity):
     """Whether its session should run."""
     asleep: bool = False
     removed: bool = False
-    nonce: str = ""
     generation: int = 0
-    pid: int = 0
-    dead: bool = False
     deaths: int = 0
     restart: bool = False
     worktree: str = ""
@@ -189,7 +203,6 @@ class Crew(Entity):
     item: str = ""
     attempt: int = 0
     title: str = ""
-    status: str = ""
     error: str = ""
 
     @property
@@ -202,12 +215,16 @@ class Crew(Entity):
         """Workflow id."""
         return f"agent/{self.address}"
 
+    @property
+    def at_work(self) -> bool:
+        return self.state == "running"
+
     def row(self) -> Row:
         return Row(
             kind="crew",
             id=self.address,
             rev=self.rev,
-            state=self.state,
+            state=self.doing or self.state,
             title=self.title,
             rig=self.rig,
             agent=self.address,
@@ -216,7 +233,8 @@ class Crew(Entity):
             created=epoch(self.created_at),
             updated=epoch(self.updated_at),
             pid=self.pid,
-            alert=self.error,
+            mail=self.mail_count,
+            alert=self.error or (self.alert if self.at_work else self.mail_alert),
             gone=self.state == "ended",
         )
 
@@ -233,6 +251,20 @@ class Crew(Entity):
     def again(self, c: m.Empty) -> None:
         """A fresh process in the same workspace."""
         self.wanted, self.restart = True, True
+
+    def handoff(self, c: m.Checkpointed) -> dict[str, str]:
+        """The agent itself wants a fresh session in the same workspace."""
+        written = self.hand_over(c, self.state == "running")
+        self.restart = True
+        return written
+
+    def ending(self) -> str:
+        """How its present session ends, in a word or two."""
+        if self.restart:
+            return "handed over" if self.handing else "restarted"
+        if self.dead:
+            return self.status or "ended"
+        return "put to sleep" if self.asleep else "stopped"
 
     def remove(self, c: m.Empty) -> None:
         """End it and give its workspace back; refused while an item is on its hook."""
@@ -275,6 +307,8 @@ class Crew(Entity):
 
     def finished(self, c: m.Finished) -> None:
         """Its `done` was accepted: the hook is free."""
+        if self.checkpoint and self.checkpoint.item == c.item:
+            self.checkpoint = None
         self._clear(c.item)
 
     def _clear(self, item: str) -> None:
@@ -287,8 +321,7 @@ class Crew(Entity):
         seen = c.nonce == self.nonce and c.generation == self.generation and c.kind != "alive"
         missed = c.kind == "missing" and (c.host, c.pid) == (self.host, self.pid) and self.state == "running"
         if seen or missed:
-            self.dead = True
-            self.status = f"signal {c.signal}" if c.signal else f"exit {c.status}" if c.status is not None else c.kind
+            self.is_dead(c)
 
 
 class Seen(BaseModel):

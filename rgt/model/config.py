@@ -218,6 +218,10 @@ class Limits(Section):
     """Free memory in MB below which no agent is started; 0 for no bound."""
     max_load: float = Field(default=8.0, ge=0, le=10_000)
     """Load average per processor above which no agent is started; 0 for no bound."""
+    stuck_minutes: float = Field(default=15, gt=0, le=100_000)
+    """Minutes without a sign of life after which an agent that is at work counts as stuck."""
+    dialog_seconds: float = Field(default=60, gt=0, le=100_000)
+    """Seconds for which an agent may wait at a dialog before a person is told."""
 
 
 class Temporal(Section):
@@ -273,6 +277,8 @@ class Role(Section):
     """Model, in the words of the runtime; empty: its own default."""
     effort: str = ""
     """Effort, in the words of the runtime; empty: its own default."""
+    fallback: str = ""
+    """Runtime that takes over after two failed attempts in a row; empty: none."""
 
 
 class Roles(Section):

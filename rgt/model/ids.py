@@ -12,6 +12,8 @@ from rgt.model.errors import RgtError
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 ITEM = re.compile(r"gt-[a-z0-9]{5}")
+ADDRESS = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
+"""Of a polecat or crew member: `<rig>/<name>`."""
 RESERVED_RIGS = frozenset({"mayor", "boot", "town", "host", "dog"})
 RESERVED_AGENTS = frozenset({"witness", "refinery"})
 LISTS = {
@@ -21,6 +23,7 @@ LISTS = {
     "rig or agent": "rgt rig list",
     "setting": "rgt config explain",
     "runtime": "rgt doctor",
+    "session": "rgt session list --ended",
 }
 """The command that lists what one may have meant."""
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"

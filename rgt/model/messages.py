@@ -43,6 +43,8 @@ class Queue(Message):
     rig: str = ""
     unmet: list[str] = Field(default_factory=list)
     runtime: str = ""
+    fallback: str = ""
+    """Runtime that takes over when the first one fails again and again."""
 
 
 class Done(Message):
@@ -79,6 +81,34 @@ class Edit(Message):
     description: str | None = None
     priority: Priority | None = None
     accept: str | None = None
+
+
+# --- mail
+
+
+class Mail(Message):
+    """A letter."""
+
+    by: str
+    """Address of the sender; `person` for a person."""
+    text: str
+    subject: str = ""
+    reply_to: int = 0
+    """Number of the letter that it answers, in the receiver's mailbox."""
+    dedupe: str = ""
+    """A later letter of the same sender with the same key takes the place of this one."""
+
+
+class MailClaim(Message):
+    """A session is at a point where it can be given mail; it had what it was given before."""
+
+    session: str
+
+
+class MailRead(Message):
+    """The receiver has looked at these letters."""
+
+    numbers: list[int]
 
 
 # --- work item → others
@@ -209,6 +239,13 @@ class Rejected(Message):
     max_attempts: int = 3
 
 
+class Left(Message):
+    """What an attempt that was lost has left: its last commits and what was not committed."""
+
+    attempt: int
+    left: str
+
+
 class Parked(Message):
     """The entry waits for a person; `lost`: its commit is gone."""
 
@@ -238,6 +275,7 @@ class PolecatStart(BaseModel):
     source: str = ""
     setup_copy: list[str] = Field(default_factory=list)
     setup_run: str = ""
+    setup_ports: int = 0
 
 
 class Ended(Message):
@@ -289,22 +327,49 @@ class Slot(Message):
 class SessionEvent(Message):
     """The host watcher saw a session: `dead` (its process ended), `gone` (the session vanished), `alive` (adopted).
 
-    `missing`: a new watcher on `host` finds neither session nor process `pid`; of such a one it knows no more."""
+    `missing`: a new watcher on `host` finds neither session nor process `pid`; of such a one it knows no more.
+    `silent`: it lives and did not say in time that it is up."""
 
-    kind: Literal["dead", "gone", "alive", "missing"]
+    kind: Literal["dead", "gone", "alive", "missing", "silent"]
     nonce: str = ""
     generation: int = 0
     pid: int = 0
     host: str = ""
     status: int | None = None
     signal: int | None = None
+    text: str = ""
+    """Of one that never said that it is up: what its screen shows."""
 
 
 class AgentEvent(Message):
     """The agent's own hooks say what it does."""
 
-    kind: Literal["session_start", "busy", "idle", "waiting", "stop", "session_end"]
+    kind: Literal["session_start", "busy", "idle", "waiting", "stop", "failed", "session_end", "stuck"]
+    """`stuck` is what the worker says of one that says nothing."""
     generation: int = 0
+    why: str = ""
+    """Of `waiting`, what for; of `failed`, the kind: rate_limit, authentication_failed, billing_error …"""
+    until: str = ""
+    """When a rate limit ends, as far as the runtime knows."""
+
+
+class SessionBegun(Message):
+    """A hook of the agent's runtime names the runtime's own session."""
+
+    session: str
+    generation: int
+
+
+class Checkpointed(Message):
+    """Where an agent is in its work."""
+
+    text: str = ""
+    item: str = ""
+    attempt: int = 0
+    branch: str = ""
+    head: str = ""
+    generation: int = 0
+    by: Literal["agent", "person", "handoff", "compaction"] = "agent"
 
 
 class RigChanged(Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rgt.model.care import SHOWN
 from rgt.model.operations import Need
 from rgt.model.rows import Row
 
@@ -29,6 +30,10 @@ def _command(row: Row) -> str:
         return f"rgt mq resume {row.rig}" if row.state == "paused" else f"rgt rig status {row.rig}"
     if row.kind == "rig":
         return f"rgt rig set {row.id} no_gates true" if row.alert.startswith("no gates") else f"rgt rig status {row.id}"
+    if row.kind in ("polecat", "crew") and row.state in SHOWN:
+        return f"rgt agents restart {row.id}" if row.state in ("limited", "failed") else f"rgt attach {row.id}"
     if row.kind == "crew":
         return f"rgt crew start {row.id}"
+    if row.kind == "mayor" and row.alert.startswith("mail from "):
+        return "rgt mail inbox"
     return "rgt doctor"

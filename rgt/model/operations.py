@@ -5,13 +5,15 @@ The gateway, the command line and the editors agree with it by test."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rgt.model.config import RigConfig
+from rgt.model.mail import Letter
 from rgt.model.queue import Priority, Verdict
 from rgt.model.rows import Row
+from rgt.model.sessions import Checkpoint
 
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
@@ -144,10 +146,25 @@ class CrewCreate(Args):
     runtime: str = ""
 
 
-class AgentEventArgs(Args):
-    """What the agent's own hooks say."""
+class HookArgs(Args):
+    """What a hook of an agent's runtime was given, in the names and keys of Claude Code, which all runtimes speak."""
 
-    kind: Literal["session_start", "busy", "idle", "waiting", "stop", "session_end"]
+    event: str = Field(max_length=40)
+    """SessionStart, UserPromptSubmit, PostToolUse, Stop, StopFailure, Notification, PreCompact, SessionEnd …"""
+    session: str = Field(default="", max_length=100)
+    """The runtime's own id of the session."""
+    data: dict[str, Any] = Field(default_factory=dict)
+    """The rest of what the hook was given, without the texts of tools: source, reason, error, transcript_path …"""
+
+
+class HookAnswer(BaseModel):
+    """What the hook program prints and how it ends."""
+
+    out: dict[str, Any] | None = None
+    """One JSON document for standard output."""
+    err: str = ""
+    code: int = 0
+    """2 with `err` wakes a session that waits (`asyncRewake`)."""
 
 
 class PrimeArgs(Args):
@@ -162,6 +179,69 @@ class Primed(BaseModel):
     role: str
     text: str
     item: str = ""
+
+
+def _short(text: str) -> str:
+    if len(text.encode(errors="replace")) > 8192:
+        raise ValueError("at most 8 KB; put the rest into a file of the worktree")
+    return text
+
+
+Note = Annotated[str, AfterValidator(_short)]
+
+
+class CheckpointWrite(Args):
+    """Where an agent is in its work: what is done, what is next, what the next session must know; at most 8 KB."""
+
+    text: Note = Field(min_length=1)
+    agent: str = ""
+
+
+class HandoffArgs(Args):
+    """What the fresh session must know to go on: what is done, what is next; at most 8 KB."""
+
+    message: Note = Field(min_length=1)
+
+
+class CheckpointOf(Checkpoint):
+    """What an agent has written down; `at` is empty when it is nothing."""
+
+    agent: str
+    stale: bool = False
+    """It is about another item or branch than the present one: no use."""
+
+
+class SessionFilter(Args):
+    """Whose sessions: an agent's address, empty for all; `ended`: those of agents that are gone, too."""
+
+    agent: str = ""
+    ended: bool = False
+
+
+class SessionRow(BaseModel):
+    """One session of an agent."""
+
+    id: str
+    """The runtime's own id of it."""
+    agent: str
+    item: str = ""
+    attempt: int = 0
+    generation: int = 0
+    state: Literal["running", "ended"] = "running"
+    began: str = ""
+    started: str = ""
+    ended: str = ""
+    how: str = ""
+    runtime: str = ""
+    worktree: str = ""
+    workflow: str = ""
+    """Workflow id of the agent."""
+
+
+class Sessions(BaseModel):
+    """Sessions, oldest first."""
+
+    rows: list[SessionRow]
 
 
 class HookOf(BaseModel):
@@ -225,6 +305,66 @@ class Log(BaseModel):
     rows: list[LogLine]
 
 
+class MailSend(Args):
+    """A letter. To an agent (`api/nux`, `mayor`) or to the `person` whose town this is."""
+
+    to: str
+    text: str = Field(min_length=1, max_length=65_536)
+    subject: str = Field(default="", max_length=200)
+    reply_to: int = 0
+    """Number of the letter that it answers, in the receiver's mailbox."""
+    dedupe: str = Field(default="", max_length=100)
+    """A later letter with the same key takes the place of this one, while nobody has had it."""
+
+
+class Sent(BaseModel):
+    """A letter that is stored: it is not lost any more."""
+
+    to: str
+    number: int = 0
+    """Its number in that mailbox; 0 when it went to the item of an agent that has left."""
+    state: str = "stored"
+    message: str = ""
+
+
+class MailBox(Args):
+    """Whose mailbox: an agent's address; empty for the caller."""
+
+    agent: str = ""
+
+
+class MailNumbers(Args):
+    """Letters of the caller by their numbers."""
+
+    numbers: list[int] = Field(min_length=1, max_length=200)
+
+
+class Broadcast(Args):
+    """A letter to all agents, or to those of one rig."""
+
+    text: str = Field(min_length=1, max_length=65_536)
+    subject: str = Field(default="", max_length=200)
+    rig: str = ""
+
+
+class Letters(BaseModel):
+    """Letters, oldest first."""
+
+    rows: list[Letter]
+
+
+class SentAll(BaseModel):
+    """What became of each letter."""
+
+    rows: list[Sent]
+
+
+class Given(BaseModel):
+    """Mail as an agent is given it; empty for none."""
+
+    text: str
+
+
 @dataclass(frozen=True)
 class Operation(Generic[A, R]):
     """One operation of the town."""
@@ -256,7 +396,18 @@ AGENT_SHOW = Operation("agent.show", "Show an agent", Id, Thing, EVERYONE)
 AGENT_STOP = Operation("agent.stop", "End an agent's session; its work is kept", Id, Answer, LEADERS)
 AGENT_START = Operation("agent.start", "Start a crew member's session", Id, Answer, LEADERS)
 AGENT_RESTART = Operation("agent.restart", "A fresh process on the same worktree", Id, Answer, LEADERS)
-AGENT_EVENT = Operation("agent.event", "What an agent's hooks say", AgentEventArgs, Answer, EVERYONE)
+AGENT_HOOK = Operation("agent.hook", "What a hook reports and is told", HookArgs, HookAnswer, EVERYONE)
+CHECKPOINT_WRITE = Operation("checkpoint.write", "Write down where you are", CheckpointWrite, CheckpointOf, EVERYONE)
+CHECKPOINT_READ = Operation("checkpoint.read", "Read a checkpoint", PrimeArgs, CheckpointOf, EVERYONE)
+CHECKPOINT_CLEAR = Operation("checkpoint.clear", "Forget a checkpoint", PrimeArgs, Answer, EVERYONE)
+HANDOFF = Operation("handoff", "Go on in a fresh session", HandoffArgs, Answer, EVERYONE)
+SESSION_LIST = Operation("session.list", "List sessions of agents", SessionFilter, Sessions, EVERYONE)
+SESSION_SHOW = Operation("session.show", "Show a session", Id, SessionRow, EVERYONE)
+MAIL_SEND = Operation("mail.send", "Write to an agent or a person", MailSend, Sent, EVERYONE)
+MAIL_INBOX = Operation("mail.inbox", "List the letters of a mailbox", MailBox, Letters, EVERYONE)
+MAIL_READ = Operation("mail.read", "Read letters", MailNumbers, Letters, EVERYONE)
+MAIL_CHECK = Operation("mail.check", "Take what waits in the mailbox", None_, Given, EVERYONE)
+MAIL_BROADCAST = Operation("mail.broadcast", "Write to all agents", Broadcast, SentAll, LEADERS)
 CREW_CREATE = Operation("crew.create", "A new crew member", CrewCreate, Answer, LEADERS)
 CREW_REMOVE = Operation("crew.remove", "Remove a crew member", Id, Answer, LEADERS)
 RIG_ADD = Operation("rig.add", "Add a rig", RigAdd, Thing, PERSON)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rgt.model.prompts import ItemFacts
+from rgt.model.prompts import AttemptFacts, ItemFacts, PrimeFacts
 from rgt.model.work import Work
 
 
@@ -18,3 +18,13 @@ def prime_item(work: Work) -> ItemFacts:
         review_only=work.review_only,
         notes=work.notes,
     )
+
+
+def prime_facts(address: str, rig: str, work: Work | None, *, resumed: bool) -> PrimeFacts:
+    """Everything that an agent is told of itself and, if it has one, its item."""
+    facts = PrimeFacts(address=address, rig=rig, resumed=resumed)
+    if work is not None:
+        facts.item = prime_item(work)
+        facts.attempts = [AttemptFacts(number=a.number, outcome=a.outcome, notes=a.left) for a in work.attempts]
+        facts.rejection = work.verdict if work.rejections else None
+    return facts

@@ -11,11 +11,14 @@ from pydantic import BaseModel, Field
 
 from rgt.model.queue import Priority, Verdict
 from rgt.model.script import without_block
+from rgt.model.sessions import Checkpoint
 
 Role = Literal["polecat", "crew", "mayor", "witness", "refinery", "dog", "person"]
 
 LIMIT = 10_000
 """Characters of a prime text; a longer hook answer is cut to 2 KB by the runtime that reads it."""
+REMINDER = 800
+"""Characters of what is said after a compaction, about 200 tokens."""
 
 
 class ItemFacts(BaseModel):
@@ -52,6 +55,10 @@ class PrimeFacts(BaseModel):
     town: str = ""
     resumed: bool = False
     """The session died in the middle of its work and was started again."""
+    handed_over: bool = False
+    """The session before has ended itself for this fresh one."""
+    checkpoint: Checkpoint | None = None
+    """What was written down of this item by the session before."""
     item: ItemFacts | None = None
     attempts: list[AttemptFacts] = Field(default_factory=list)
     rejection: Verdict | None = None
@@ -71,6 +78,8 @@ def prime(role: Role, facts: PrimeFacts) -> str:
         parts += [_item(facts.item, quotes), *_history(facts, facts.item, quotes)]
     elif role in ("polecat", "crew", "dog"):
         parts.append("Your hook is empty: there is no work item for you now. Wait for one; `rgt hook` shows it.")
+    if facts.checkpoint:
+        parts.append(_checkpoint(facts.checkpoint, quotes))
     if facts.repo_text.strip():
         parts.append(
             "## What the repository asks of those who work in it\n"
@@ -78,6 +87,21 @@ def prime(role: Role, facts: PrimeFacts) -> str:
         )
     parts.append(_rules(role, facts))
     return _fill("\n\n".join(part for part in parts if part), quotes)
+
+
+def reminder(role: Role, facts: PrimeFacts) -> str:
+    """What a session is told whose context was compacted in mid-work: at most 800 characters, not the whole again."""
+    text = f"You are still {_line(facts.address)}, {role}. Your context was compacted, nothing else has changed: "
+    text += "go on with the step that you were at. "
+    if facts.item:
+        branch = f" on branch `{_line(facts.item.branch)}`" if facts.item.branch else ""
+        text += f"Your item is {facts.item.id}, “{_line(facts.item.title)}”{branch}. "
+    if facts.checkpoint:
+        text += "Where you were: `rgt checkpoint read`. "
+    text += "Everything you were told: `rgt prime`. Never push."
+    if facts.item:
+        text += ' Only `rgt done --summary "…"` means done; stuck: `rgt escalate`.'
+    return text
 
 
 def hook_json(text: str) -> str:
@@ -105,7 +129,12 @@ def _who(role: Role, facts: PrimeFacts) -> str:
         "dog": f"You are {me}, a dog{town}: a worker without a rig of its own, for jobs that cross rigs.",
         "person": f"You are a person{town}: `{me}`. every command is yours, `rgt --help` lists them.",
     }[role]
-    if facts.resumed:
+    if facts.handed_over:
+        text += "\nThis is a fresh session on the same worktree: the one before has handed over to you. Read your "
+        text += (
+            "checkpoint (below, or `rgt checkpoint read`), look at `git status` and `git log`, and go on where it was."
+        )
+    elif facts.resumed:
         text += "\nYour session died in the middle of its work and was started again. Look at `git status` and "
         text += "`git log` first: your commits and files are as you left them. Go on where you were."
     return text
@@ -133,6 +162,16 @@ def _history(facts: PrimeFacts, item: ItemFacts, quotes: list[_Quote]) -> list[s
     if facts.rejection:
         parts.append(_rejection(facts.rejection, item, quotes))
     return parts
+
+
+def _checkpoint(checkpoint: Checkpoint, quotes: list[_Quote]) -> str:
+    at = f" on `{_line(checkpoint.branch)}`" if checkpoint.branch else ""
+    at += f" at {checkpoint.head[:12]}" if checkpoint.head else ""
+    head = f"## Your checkpoint\nWritten {checkpoint.at}{at}"
+    if not checkpoint.text.strip():
+        return f"{head}; without words."
+    text = _quoted(quotes, "checkpoint", checkpoint.text, "`rgt checkpoint read`")
+    return f"{head}:\n{text}"
 
 
 def _rejection(verdict: Verdict, item: ItemFacts, quotes: list[_Quote]) -> str:

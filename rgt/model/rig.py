@@ -314,6 +314,7 @@ class Rig(Entity):
             source=self.source,
             setup_copy=self.config.setup.copy_files,
             setup_run=self.config.setup.run,
+            setup_ports=self.config.setup.ports,
         )
 
     def ended(self, c: m.Ended) -> None:

@@ -32,6 +32,8 @@ class Row(BaseModel):
     updated: int = 0
     pid: int = 0
     needs: list[str] = Field(default_factory=list)
+    mail: int = 0
+    """Messages that an agent has not taken yet."""
     alert: str = ""
     gone: bool = False
     """The entity has ended and its row leaves the index."""
@@ -49,7 +51,7 @@ class Row(BaseModel):
         values[FIELDS.index("title")] = cut(self.title, TITLE)
         values[FIELDS.index("alert")] = cut(self.alert, ALERT)
         values[FIELDS.index("updated")] = self.updated - self.created
-        while values and not values[-1]:
+        while len(values) > REV + 1 and not values[-1]:
             values.pop()
         return [v or 0 for v in values]
 
@@ -63,7 +65,9 @@ class Row(BaseModel):
 
 
 FIELDS = tuple(Row.model_fields)
-NUMBERS = ("rev", "attempt", "created", "updated", "pid")
+REV = FIELDS.index("rev")
+"""Where a packed row has its revision, which is always there."""
+NUMBERS = ("rev", "attempt", "created", "updated", "pid", "mail")
 
 
 def cut(text: str, width: int) -> str:
@@ -83,7 +87,7 @@ def fold(index: dict[str, list[Any]], packed: list[Any]) -> bool:
     Of two different rows with one revision the later counts: the first was told by a task that a crash undid."""
     k = key(packed)
     old = index.get(k)
-    if old is not None and (old[2] > packed[2] or old == packed):
+    if old is not None and (old[REV] > packed[REV] or old == packed):
         return False
     if len(packed) == len(FIELDS) and packed[-1]:
         index.pop(k, None)

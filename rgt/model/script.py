@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from rgt.model import toml
 
 Do = Literal[
-    "write", "append", "run", "commit", "done", "say", "escalate", "wait", "ask", "crash", "hang", "exit"
+    "write", "append", "run", "commit", "done", "say", "escalate", "handoff", "wait", "ask", "crash", "hang", "exit",
+    "partial", "dialog", "limit", "cut", "spam", "branch", "push",
 ]  # fmt: skip
 
 
@@ -27,16 +28,24 @@ class Shape(NamedTuple):
 STEPS: dict[Do, Shape] = {
     "write": Shape(("path", "text"), (), "Make or replace a file of the worktree."),
     "append": Shape(("path", "text"), (), "Add text at the end of a file of the worktree."),
-    "run": Shape(("cmd",), ("ok",), "Run a shell line in the worktree; a failure ends the agent with 1."),
+    "run": Shape(("cmd",), ("ok",), "Run a shell line in the worktree if the guard lets it; a failure ends it with 1."),
     "commit": Shape(("message",), (), "Commit everything that changed, with the agent as author."),
     "done": Shape((), ("message",), "`rgt done` with this summary; once accepted, the agent ends with 0."),
     "say": Shape(("text",), (), "Print a line for whoever is watching."),
     "escalate": Shape(("message",), (), "Ask for help: `rgt escalate`."),
+    "handoff": Shape(("message",), (), "`rgt handoff` with this message; the fresh session goes on behind this step."),
     "wait": Shape(("seconds",), (), "Do nothing for so long."),
     "ask": Shape(("text",), (), "Print a question and wait for a line of input."),
     "crash": Shape((), (), "Die by SIGKILL; a resumed agent goes on behind this step."),
     "hang": Shape((), (), "Do nothing for ever; a resumed agent goes on behind this step."),
     "exit": Shape((), ("code",), "End with this exit code, else 0; a resumed agent goes on behind this step."),
+    "partial": Shape(("path", "text"), (), "Write half of a file and die; a resumed agent goes on behind this step."),
+    "dialog": Shape(("text",), (), "Report a dialog that waits for a person, until a line is typed."),
+    "limit": Shape((), ("seconds",), "Report a rate limit, with its end if that is known; go on when rung."),
+    "cut": Shape((), ("text",), "Report a turn that failed, with this error, else server_error; go on when rung."),
+    "spam": Shape(("count",), (), "Report so many events."),
+    "branch": Shape(("text",), (), "Switch to another branch, whatever it was."),
+    "push": Shape((), ("text",), "Try to force this branch of the remote, else main, to what was committed."),
 }
 
 
@@ -66,6 +75,8 @@ class Step(BaseModel):
     """Message of the commit, summary of the work, or what to ask."""
     seconds: float | None = Field(default=None, ge=0, le=86_400)
     """How long to wait."""
+    count: int | None = Field(default=None, ge=1, le=10_000)
+    """How many."""
     code: int | None = Field(default=None, ge=0, le=255)
     """Exit code."""
 

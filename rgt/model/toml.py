@@ -91,6 +91,18 @@ def check(model: type[M], text: str) -> tuple[M | None, list[Problem]]:
     return None, [found[at] for at in sorted(found)]
 
 
+def problem(model: type[BaseModel], e: ValidationError) -> Problem:
+    """The first thing that is wrong with values that come from no text: message and hint, no place."""
+    error = e.errors(include_url=False)[0]
+    loc = error["loc"]
+    return _problem(model, error, {loc[:n]: Span(1, 1, 1) for n in range(1, len(loc) + 1)})
+
+
+def near(given: str, known: Iterable[str]) -> str:
+    """A suggestion for a word that nobody knows; empty when none comes near."""
+    return _near(given, known)
+
+
 def keys(model: type[BaseModel], path: Path) -> dict[str, str]:
     """The keys that the table at `path` of a `model` may have, each with its sentence."""
     owner = _model_at(model, path)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from rgt.model import messages as m
 from rgt.model.entity import Entity
+from rgt.model.mail import Mailbox, Mailed
 from rgt.model.rows import Row, fold
 from rgt.model.times import epoch
 
@@ -168,11 +169,31 @@ class Boot(Entity):
             self.tell(agent, signal, m.Empty())
 
 
-class Mayor(Entity):
-    """State of the mayor: alerts it was given. Its model session starts when it is first needed."""
+class Mayor(Mailed):
+    """State of the mayor: alerts it was given, its mail, and that of people. Its model session starts when it is first
+    needed."""
 
     state: Literal["idle", "down"] = "idle"
     alerts: dict[str, m.Alert] = Field(default_factory=dict)
+    desk: Mailbox = Field(default_factory=Mailbox)
+    """Letters to the person whose town this is."""
+
+    def post(self, c: m.Mail) -> dict[str, Any]:
+        """Somebody writes to the person."""
+        letter = self.desk.put(c, self.updated_at)
+        self._on_desk()
+        return {"number": letter.number}
+
+    def desk_read(self, c: m.MailRead) -> dict[str, Any]:
+        """The person has looked at letters."""
+        found = self.desk.read(c.numbers)
+        self._on_desk()
+        return {"letters": [x.model_dump(mode="json") for x in found]}
+
+    def _on_desk(self) -> None:
+        letters = self.desk.waiting()
+        text = f"mail from {letters[-1].sender}: {letters[-1].subject or letters[-1].text}" if letters else ""
+        self.alert(m.Alert(key="desk", text=text, command="rgt mail inbox"))
 
     def row(self) -> Row:
         newest = next(reversed(self.alerts.values())) if self.alerts else None
@@ -184,6 +205,7 @@ class Mayor(Entity):
             attempt=len(self.alerts),
             created=epoch(self.created_at),
             updated=epoch(self.updated_at),
+            mail=self.mail_count,
             alert=newest.text if newest else "",
         )
 

@@ -14,6 +14,7 @@ from rgt.model.newwork import Escalation, NewWork
 from rgt.model.queue import Entry, Verdict
 from rgt.model.rows import Row, cut
 from rgt.model.times import epoch, iso
+from rgt.model.tries import Tries
 
 State = Literal[
     "open", "blocked", "queued", "assigned", "in_progress", "submitted", "merging", "merged", "closed", "failed"
@@ -28,7 +29,7 @@ NOTES = 12
 NOTE_CHARS = 2000
 
 
-class Work(Entity, NewWork):
+class Work(Entity, NewWork, Tries):
     """One work item, whole. Every method is one message; it changes the state and fills the outbox, or refuses."""
 
     state: State = "open"
@@ -53,7 +54,7 @@ class Work(Entity, NewWork):
     reason: str = ""
     """Why it is blocked or parked; empty while it only waits for `unmet`."""
     notes: list[str] = Field(default_factory=list)
-    """What earlier attempts left for the next one."""
+    """What else the next attempt should know."""
     verdict: Verdict | None = None
     escalation: Escalation | None = None
     closed_at: str = ""
@@ -125,8 +126,9 @@ class Work(Entity, NewWork):
         if self.state not in ("open", "blocked"):
             raise self._refuse("only an open item can be slung", f"`rgt unsling {self.id}` takes it back first")
         self.target, self.to_agent, self.rig, self.runtime = c.target, c.to_agent, c.rig or self.rig, c.runtime
+        self.fallback = c.fallback
         self.unmet = c.unmet
-        self.deaths = self.rejections = 0
+        self.deaths = self.rejections = self.failures = 0
         if self.unmet:
             for need in self.unmet:
                 self.tell(f"work/{need}", "blocking", m.Blocks(item=self.id))
@@ -276,7 +278,7 @@ class Work(Entity, NewWork):
         if self.state not in ("closed", "blocked", "failed"):
             raise self._refuse("only closed, blocked and failed items are opened again", f"`rgt work show {self.id}`")
         self._withdraw()
-        self.deaths = self.rejections = 0
+        self.deaths = self.rejections = self.failures = 0
         self.target = self.to_agent = ""
         self.escalation = None
         self._to("open")
@@ -289,6 +291,18 @@ class Work(Entity, NewWork):
             value = getattr(c, name)
             if value is not None:
                 setattr(self, name, value)
+        self.changed()
+
+    def remark(self, c: m.Mail) -> None:
+        """Somebody writes to an agent that has left: the next attempt reads it."""
+        if self.state in OVER:
+            raise self._refuse("nobody works on it any more", f"`rgt work show {self.id}`")
+        self.letter(c)
+
+    def letter(self, c: m.Mail) -> None:
+        """A letter that its agent never had."""
+        about = f" about {c.subject}" if c.subject else ""
+        self.notes = remember(self.notes, f"Mail from {c.by}{about}: {c.text}")
         self.changed()
 
     def retry(self, c: m.Empty) -> None:
@@ -353,7 +367,9 @@ class Work(Entity, NewWork):
             self.head, self.branch = c.head, c.branch
             self._submit()
             return
-        self.notes = remember(self.notes, f"Attempt {c.attempt} ended: {c.reason}. {c.notes}".strip())
+        if (other := self.tried(c, self.runtime)) and not self.to_agent:
+            self.notes = remember(self.notes, f"{self.runtime} failed again and again: {other} takes over")
+            self.runtime, self.deaths = other, 0
         if self.deaths >= MAX_DEATHS or self.to_agent:
             died = f" ({self.deaths} deaths)" if self.deaths else ""
             self.escalation = Escalation(message=f"{c.reason}{died}", by=self.address)
@@ -361,6 +377,10 @@ class Work(Entity, NewWork):
             self._to("blocked", c.reason)
         else:
             self._dispatch()
+
+    def left(self, c: m.Left) -> None:
+        """What a lost attempt has left, as far as its host can tell."""
+        self.has_left(c)
 
     def undelivered(self, tell: m.Tell) -> None:
         """A message of this item reached nobody."""

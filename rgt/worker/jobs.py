@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from rgt.model.care import DIALOG_SECONDS
 from rgt.model.config import RigConfig
 from rgt.model.messages import PolecatStart
+from rgt.model.runtime import Mode
 
 
 class Founding(BaseModel):
@@ -38,7 +40,7 @@ class StartAgent(BaseModel):
     start: PolecatStart
     nonce: str
     generation: int
-    mode: Literal["start", "rejected", "resumed"]
+    mode: Mode
     branch: str
 
 
@@ -51,6 +53,21 @@ class Started(BaseModel):
     branch: str = ""
     head: str = ""
     reason: str = ""
+    dialog_seconds: float = DIALOG_SECONDS
+    """How long it may wait for a person before that one is told."""
+
+
+class Ring(BaseModel):
+    """An agent to be rung."""
+
+    agent: str
+    """Workflow id."""
+    address: str
+    nonce: str
+    generation: int
+    text: str
+    idle: bool = True
+    """Its turn has ended, so that text can be typed into its session."""
 
 
 class EndAgent(BaseModel):
@@ -60,6 +77,8 @@ class EndAgent(BaseModel):
     nonce: str
     generation: int
     grace: float = 3.0
+    lost: bool = False
+    """Nobody has finished its work: tell what is left of it."""
 
 
 class EndedAgent(BaseModel):
@@ -67,6 +86,8 @@ class EndedAgent(BaseModel):
 
     head: str = ""
     snapshot: str = ""
+    left: str = ""
+    """Of lost work: its last commits and what was not committed."""
 
 
 class StartCrew(BaseModel):
@@ -81,6 +102,8 @@ class StartCrew(BaseModel):
     generation: int
     item: str = ""
     runtime: str = ""
+    handoff: bool = False
+    """A fresh session, since the one before has handed over."""
 
 
 class Proof(BaseModel):

@@ -15,7 +15,7 @@ from pathlib import Path
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from rgt.client import temporal
@@ -24,24 +24,28 @@ from rgt.client.feed import Live
 from rgt.client.reach import QUEUE, workflow_of
 from rgt.client.town import Answerer
 from rgt.host.config import read_env, read_town, write_env
+from rgt.host.git import branch_of, head_of
 from rgt.host.processes import environ, identify
 from rgt.host.runtimes import presets
-from rgt.host.sessions import Session
 from rgt.host.supervisor import WRONG_CONFIGURATION
 from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
+from rgt.model.config import Role
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import SessionEvent
 from rgt.model.rows import Row
+from rgt.model.runtime import choose
 from rgt.worker import namespace
 from rgt.worker.activities.agents import AgentActivities
 from rgt.worker.activities.rigs import RigActivities
 from rgt.worker.activities.town import TownActivities
+from rgt.worker.bells import Bells
 from rgt.worker.configs import watch_rigs
 from rgt.worker.founding import host_id, open_town
 from rgt.worker.gateway import Gateway
 from rgt.worker.sandbox import sandbox
+from rgt.worker.tending import Tending, signal_agent
 from rgt.worker.workflows import ALL
 
 log = logging.getLogger(__name__)
@@ -66,9 +70,21 @@ class Here:
         if row:
             await self.live.seen(row, rev)
 
-    def default_runtime(self) -> str:
+    def branch(self, worktree: str) -> str:
+        """The branch checked out in a worktree."""
+        return branch_of(Path(worktree)) if worktree else ""
+
+    async def head(self, worktree: str) -> str:
+        """The commit checked out in a worktree."""
+        return await head_of(Path(worktree)) if worktree else ""
+
+    def default_runtime(self, role: str) -> str:
         """The configured runtime of agents."""
-        return read_town(self.home).runtime.default
+        return choose(read_town(self.home), None, role).runtime
+
+    def fallback(self, role: str) -> str:
+        """The configured runtime that takes over."""
+        return str(getattr(read_town(self.home).roles, role, Role()).fallback)
 
     def runtimes(self) -> dict[str, bool]:
         """Known runtimes, and whether each can start here."""
@@ -90,23 +106,29 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
     await namespace.prepare(client, retention_days=retention_days)
     live = Live()
     tmux = Tmux(home.agents_tmux, home.tmux_conf)
-    watcher = Watcher(tmux, lambda kind, session: _report(client, kind, session))
+    here = Here(home, host, live)
+    direct = Direct(client, here)
+    tending = Tending(client, home, tmux, direct.hearing, here.rows)
+    watcher = Watcher(tmux, tending.seen, on_look=tending.look)
     town = TownActivities(client, home, key, host)
-    agents = AgentActivities(client, home, key, tmux, watcher, rgt_bin)
+    agents = AgentActivities(client, home, key, tmux, watcher, tending, rgt_bin)
     rigs = RigActivities(home)
     async with AsyncExitStack() as stack:
         await _reset_sticky(client)
         await stack.enter_async_context(_town_worker(client, town))
-        await stack.enter_async_context(_host_worker(client, host, agents, rigs))
+        await stack.enter_async_context(_host_worker(client, host, agents, tending, rigs))
         await open_town(client, home, host, config)
         feed = asyncio.create_task(live.run(client))
         stack.callback(feed.cancel)
         configs = asyncio.create_task(watch_rigs(client, home))
         stack.callback(configs.cancel)
         await live.ready.wait()
-        gateway = Gateway(home, key, Direct(client, Here(home, host, live)), live, answer)
+        bells = Bells(live, tending.mail)
+        stack.callback(bells.close)
+        gateway = Gateway(home, key, direct, live, answer)
         await gateway.open()
         stack.push_async_callback(gateway.close)
+        stack.push_async_callback(tending.close)
         stack.push_async_callback(watcher.close)
         _record(home)
         await _adopt(client, watcher, live.rows(), host)
@@ -141,7 +163,7 @@ def _town_worker(client: Client, town: TownActivities) -> Worker:
     )
 
 
-def _host_worker(client: Client, host: str, agents: AgentActivities, rigs: RigActivities) -> Worker:
+def _host_worker(client: Client, host: str, agents: AgentActivities, tending: Tending, rigs: RigActivities) -> Worker:
     return Worker(
         client,
         task_queue=f"host.{host}",
@@ -151,6 +173,7 @@ def _host_worker(client: Client, host: str, agents: AgentActivities, rigs: RigAc
             agents.start_crew,
             agents.end_crew,
             agents.remove_crew,
+            tending.ring,
             rigs.found_rig,
             rigs.recycle,
             rigs.put_away,
@@ -183,29 +206,7 @@ async def _adopt(client: Client, watcher: Watcher, rows: list[Row], host: str) -
         if row.kind not in ("polecat", "crew") or not row.pid or row.pid in found:
             continue
         if environ(row.pid).get("GTR_AGENT") != agent:
-            await _signal(client, agent, SessionEvent(kind="missing", pid=row.pid, host=host))
-
-
-async def _report(client: Client, kind: str, session: Session) -> None:
-    """Tell an agent's workflow what was seen of its session."""
-    event = SessionEvent(
-        kind=kind,
-        nonce=session.nonce,
-        generation=session.generation,
-        pid=session.pid,
-        status=session.status,
-        signal=session.signal,
-    )
-    await _signal(client, session.agent, event)
-
-
-async def _signal(client: Client, agent: str, event: SessionEvent) -> None:
-    try:
-        await client.get_workflow_handle(agent).signal("session_event", event)
-    except RPCError as e:
-        if e.status != RPCStatusCode.NOT_FOUND:
-            raise
-        log.info("%s has ended already", agent)
+            await signal_agent(client, agent, SessionEvent(kind="missing", pid=row.pid, host=host))
 
 
 def _record(home: Home) -> None:

@@ -25,6 +25,10 @@ LISTS = {
     "log": "log",
     "log @last": "log",
     "sessions": "sessions",
+    "session list --ended": "session",
+    "mail inbox --agent api/joe": "letter",
+    "mail thread 1": "letter",
+    "mail broadcast hello": "sent",
     "config explain": "setting",
 }
 OBJECTS = {
@@ -37,6 +41,9 @@ OBJECTS = {
     "doctor": "doctor",
     "install --check": "install",
     "agents show api/joe": "shown agent",
+    "checkpoint write half --agent api/joe": "checkpoint",
+    "checkpoint read --agent api/joe": "checkpoint",
+    "checkpoint clear --agent api/joe": "answer",
     "version": "version",
     "start": "start",
     "up": "answer",
@@ -44,13 +51,19 @@ OBJECTS = {
     "rig unpark api": "answer",
     "mq pause api": "answer",
     "mq resume api": "answer",
+    "mail send person hello": "sent",
+    "chat api/joe hello": "sent",
+    "mail read 1": "letter",
     "work close @last": "answer",
     "work reopen @last": "answer",
 }
 NO_JSON = {
     "attach": "takes the terminal",
+    "mail check": "for agents alone, has a test of its own",
     "demo": "has a test of its own",
     "lsp": "speaks another protocol",
+    "mcp": "speaks another protocol",
+    "session resume": "the runtime itself answers",
     "worker run": "never ends",
     "completions": "prints a script",
     "config edit": "takes the terminal",
@@ -84,6 +97,8 @@ def busy(shared: LiveTown) -> LiveTown:
     item = shared.create("a change", change("a.txt", "a\n"))
     shared.sling(item, target="api")
     shared.becomes(item, "submitted", "merging")
+    shared.rgt("mail", "send", "person", "a letter")
+    shared.rgt("mail", "send", "api/joe", "a letter")
     asks = shared.create("a question")
     shared.rgt("escalate", asks, "which colour?")
     return shared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from rgt.host.run import Done, run
 from rgt.host.runtimes.presets import Launch, command, environment, load_preset
 from rgt.host.sample import DEMO_ITEMS, GATE, make_sample
 from rgt.model.errors import RgtError
+from rgt.model.guard import policy_for
 from rgt.model.home import Home
 from rgt.model.runtime import Mode
 from rgt.model.script import find_block, parse_script
@@ -74,11 +76,18 @@ class Town:
             **environment(preset, launch),
             "RGT_BIN": "/bin/true",
             "GTR_AGENT": f"polecat/till/p{number}",
+            "RGT_AGENT_DIR": str(self.root / f"a{number}"),
         }
+        (self.root / f"a{number}" / "policy.json").write_text(json.dumps(self.policy(number)))
         done = await run(command(preset, launch), cwd=self.root / f"w{number}", env=env)
         assert done.code == 0, done.out + done.err
         assert "▸ done" in done.out
         assert await git(self.root / f"w{number}", "status", "--porcelain") == ""
+
+    def policy(self, number: int) -> dict[str, object]:
+        """What the guard holds the agent of an item to."""
+        where, hub = str(self.root / f"w{number}"), str(self.hub)
+        return policy_for("polecat", worktree=where, branch=f"b{number}", hub=hub, target="main", home="/none")
 
     async def gate(self, commit: str) -> Done:
         slot = self.root / "slot"

@@ -1,113 +1,23 @@
-"""The scripted agent as a program, in a real repository, with a small shell script in the place of rgt."""
+"""The scripted agent as a program, in a real repository, with the real `hook.py`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from rgt.host.runtimes.presets import Launch, available, command, environment, load_preset
+from rgt.host.runtimes.presets import Launch, available, command, load_preset
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.runtime import Mode
-from rgt.model.script import parse_script
 from tests.eventually import eventually
-
-RGT = """\
-#!/bin/sh
-printf '%s\\n' "$*" >> "$CALLS"
-case $1 in
-prime) cat "$CALLS.prime" ;;
-agent-event) [ ! -e "$CALLS.deaf" ] || { echo "no town" >&2; exit 3; } ;;
-done) [ ! -e "$CALLS.refuse" ] || { echo "refused: no commits"; exit 4; } ;;
-esac
-"""
-
-
-class Stage:
-    """A worktree, an agent directory, and an rgt that records how it is called."""
-
-    def __init__(self, root: Path) -> None:
-        self.worktree, self.agent_dir = root / "wt", root / "agent"
-        self.calls_file = root / "calls"
-        self.worktree.mkdir()
-        self.agent_dir.mkdir()
-        rgt = root / "rgt"
-        rgt.write_text(RGT)
-        rgt.chmod(0o755)
-        (root / "calls.prime").write_text("You are api/nux.\n")
-        self.home = Home(root / "home")
-        self.env = {
-            **os.environ,
-            "RGT_BIN": str(rgt),
-            "CALLS": str(self.calls_file),
-            "GTR_AGENT": "polecat/api/nux",
-            "GTR_WORK_ITEM": "gt-3f8k2",
-            "GTR_TITLE": "Round cash",
-            "GTR_NONCE": "n0nce",
-        }
-        self.running: list[subprocess.Popen[str]] = []
-        self.git("init", "-q")
-        self.git("commit", "-q", "--allow-empty", "-m", "Start")
-
-    def git(self, *args: str) -> str:
-        return subprocess.run(["git", *args], cwd=self.worktree, check=True, capture_output=True, text=True).stdout
-
-    def launch(self, script: str | None, mode: Mode = "start") -> subprocess.Popen[str]:
-        """Start the agent in a process group of its own, as a pane would."""
-        if script is not None:
-            parse_script(script)
-            (self.agent_dir / "script.toml").write_text(script)
-        launch = Launch(sys.executable, self.agent_dir, mode)
-        preset = load_preset(self.home, "scripted")
-        process = subprocess.Popen(
-            command(preset, launch),
-            cwd=self.worktree,
-            env=self.env | environment(preset, launch),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.running.append(process)
-        return process
-
-    def play(self, script: str | None, mode: Mode = "start") -> tuple[int, str]:
-        """Run the agent to its own end: exit code and what was on its screen."""
-        process = self.launch(script, mode)
-        out, _ = process.communicate(timeout=20)
-        return process.returncode, out
-
-    def calls(self) -> list[str]:
-        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
-
-    def events(self) -> list[str]:
-        start = "agent-event --kind "
-        return [call.removeprefix(start) for call in self.calls() if call.startswith(start)]
-
-    def idle(self) -> bool:
-        return self.events()[-1:] == ["idle"]
-
-
-@pytest.fixture
-def stage(tmp: Path) -> Iterator[Stage]:
-    stage = Stage(tmp)
-    yield stage
-    for process in stage.running:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
+from tests.host.stage import Stage, Town, context
 
 WORK = """\
 [[start]]
@@ -137,14 +47,20 @@ message = "all of it"
 
 
 def test_does_its_work_and_ends(stage: Stage) -> None:
+    stage.guarded()
     code, screen = stage.play(WORK)
     assert code == 0, screen
     assert (stage.agent_dir / "ready").read_text() == f"{stage.running[0].pid} n0nce\n"
     assert stage.git("log", "-1", "--format=%an|%cn|%s").strip() == "api/nux|api/nux|Add x"
     assert stage.git("show", "HEAD:src/x.py") == "x = 1\ny = 2\n"
-    assert stage.events() == ["session_start", "busy", "stop", "session_end"]
-    assert [c for c in stage.calls() if not c.startswith("agent-event")] == [
-        "prime --hook",
+    assert [e for e in stage.events() if e != "PostToolUse"] == [
+        "SessionStart",
+        "UserPromptSubmit",
+        "Stop",
+        "SessionEnd",
+    ]
+    assert "PostToolUse" in stage.events()
+    assert stage.calls() == [
         "escalate gt-3f8k2 is this right?",
         "done --summary all of it",
     ]
@@ -156,8 +72,7 @@ def test_does_its_work_and_ends(stage: Stage) -> None:
 
 
 def test_shows_the_text_of_the_hook_without_control_characters(stage: Stage) -> None:
-    hook = {"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a\x1b[2Jb\n" + "c\n" * 100}}
-    stage.calls_file.with_name("calls.prime").write_text(json.dumps(hook))
+    stage.town.answers["SessionStart"] = [context("a\x1b[2Jb\n" + "c\n" * 100)]
     _, screen = stage.play('[[start]]\ndo = "exit"\n')
     assert "│ a[2Jb\n│ c\n" in screen
     assert "│ … 41 more lines: rgt prime" in screen
@@ -165,25 +80,27 @@ def test_shows_the_text_of_the_hook_without_control_characters(stage: Stage) -> 
 
 def test_waits_idle_until_it_is_told_to_end(stage: Stage) -> None:
     process = stage.launch('[[start]]\ndo = "say"\ntext = "x"\n')
-    eventually(stage.idle)
+    eventually(stage.stopped)
     assert process.poll() is None
     process.terminate()
     assert process.wait(5) == 0
-    assert stage.events()[-1] == "session_end"
+    assert stage.events()[-1] == "SessionEnd"
 
 
 def test_hears_lines_while_idle_and_asked(stage: Stage) -> None:
     process = stage.launch('[[start]]\ndo = "ask"\ntext = "Tabs?"\n[[start]]\ndo = "exit"\ncode = 7\n')
-    eventually(stage.idle)
+    eventually(stage.stopped)
     assert process.stdin
     process.stdin.write("yes\n")
     process.stdin.flush()
     assert process.wait(5) == 7
     assert "▸ Tabs?" in process.communicate()[0]
-    assert stage.events() == ["session_start", "busy", "idle", "busy", "stop", "session_end"]
+    turns = ["SessionStart", "UserPromptSubmit", "Stop", "UserPromptSubmit", "Stop", "SessionEnd"]
+    assert stage.events() == turns
 
 
 def test_an_end_reaches_what_a_step_started(stage: Stage) -> None:
+    stage.guarded()
     process = stage.launch('[[start]]\ndo = "run"\ncmd = "sleep 600 & echo $! > pid; wait"\n')
     child = int(eventually(lambda: (f := stage.worktree / "pid").exists() and f.read_text()))
     os.kill(process.pid, signal.SIGHUP)
@@ -192,6 +109,7 @@ def test_an_end_reaches_what_a_step_started(stage: Stage) -> None:
 
 
 def test_a_failed_command_ends_it_unless_any_exit_is_fine(stage: Stage) -> None:
+    stage.guarded()
     code, screen = stage.play(
         '[[start]]\ndo = "run"\ncmd = "exit 3"\nok = "any"\n[[start]]\ndo = "run"\ncmd = "false"\n'
     )
@@ -203,16 +121,17 @@ def test_a_failed_command_ends_it_unless_any_exit_is_fine(stage: Stage) -> None:
 def test_a_refused_done_does_not_end_it(stage: Stage) -> None:
     stage.calls_file.with_name("calls.refuse").touch()
     process = stage.launch('[[start]]\ndo = "done"\n')
-    eventually(stage.idle)
+    eventually(stage.stopped)
     process.terminate()
     assert "refused: no commits" in process.communicate(timeout=5)[0]
 
 
 def test_events_that_nobody_takes_do_no_harm(stage: Stage) -> None:
-    stage.calls_file.with_name("calls.deaf").touch()
+    stage.town.close()
+    stage.guarded()
     code, screen = stage.play(WORK)
-    assert code == 0
-    assert "event session_start was not taken: exit 3 no town" in screen
+    assert code == 0, screen
+    stage.town = Town(Home(stage.home.root.parent / "other"))
 
 
 TWICE = """\
@@ -238,6 +157,7 @@ def test_b01_killed_and_resumed_goes_on_behind_the_crash(stage: Stage) -> None:
 
 
 def test_resumed_repeats_the_step_it_was_in(stage: Stage) -> None:
+    stage.guarded()
     script = (
         '[[start]]\ndo = "run"\ncmd = "echo >> tries; [ -e go ]"\n'
         '[[start]]\ndo = "commit"\nmessage = "x"\n[[start]]\ndo = "done"\n'
@@ -270,6 +190,16 @@ def test_resumed_in_the_rejected_list_goes_on_there(stage: Stage) -> None:
     assert stage.play(None, "resumed")[0] == 5
 
 
+def test_after_a_handoff_it_goes_on_behind_the_step(stage: Stage) -> None:
+    """It waits to be ended, then goes on: not in the list for a death, and not from the start again."""
+    script = '[[start]]\ndo = "handoff"\nmessage = "next"\n[[start]]\ndo = "exit"\ncode = 3\n'
+    process = stage.launch(script + '[[resumed]]\ndo = "exit"\ncode = 30\n')
+    eventually(lambda: "handoff next" in stage.calls())
+    process.terminate()
+    assert process.wait(5) == 0
+    assert stage.play(None, "handoff")[0] == 3
+
+
 def test_b82_a_link_out_of_the_worktree_is_not_followed(stage: Stage) -> None:
     (stage.worktree / "out").symlink_to(stage.agent_dir)
     code, screen = stage.play('[[start]]\ndo = "write"\npath = "out/x"\ntext = "x"\n')
@@ -286,7 +216,7 @@ def test_a_module_of_the_repository_does_not_get_into_it(stage: Stage) -> None:
 
 def test_a_hanging_agent_ends_on_term(stage: Stage) -> None:
     process = stage.launch('[[start]]\ndo = "hang"\n')
-    eventually(lambda: stage.events()[-1:] == ["busy"])
+    eventually(lambda: stage.events()[-1:] == ["UserPromptSubmit"])
     process.terminate()
     assert process.wait(5) == 0
 
@@ -323,7 +253,8 @@ async def test_is_up_at_once(stage: Stage) -> None:
 
 
 def test_shipped_presets_are_good(home: Home) -> None:
-    assert available(home) == {"scripted": True}
+    assert available(home)["scripted"]
+    assert {"codex", "copilot", "gemini", "opencode", "scripted"} <= available(home).keys()
 
 
 def test_a_preset_of_the_town_goes_first(home: Home) -> None:
@@ -336,7 +267,12 @@ def test_a_preset_of_the_town_goes_first(home: Home) -> None:
     preset = load_preset(home, "scripted")
     assert command(preset, Launch("py", home.root, "rejected")) == ["mine", "rejected"]
     assert command(preset, Launch("py", home.root, "resumed")) == ["again"]
-    assert available(home) == {"scripted": False, "broken": False, "here": True}
+    shipped = available(Home(home.root / "other")).keys()
+    assert {n: a for n, a in available(home).items() if n == "scripted" or n not in shipped} == {
+        "scripted": False,
+        "broken": False,
+        "here": True,
+    }
     with pytest.raises(RgtError, match=r"broken\.toml:1: ") as caught:
         load_preset(home, "broken")
     assert caught.value.code == "invalid"

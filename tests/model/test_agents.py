@@ -50,7 +50,7 @@ def test_b03_who_is_gone_after_done_is_not_missed() -> None:
 def polecat(deaths: int = 0) -> Polecat:
     """A polecat at work."""
     start = m.PolecatStart(rig="api", name="nux", item="gt-aaaaa", attempt=1, host="here", deaths=deaths)
-    made = Polecat(start=start, nonce="nonce-of-1", phase="working", pid=5)
+    made = Polecat(start=start, nonce="nonce-of-1", phase="working", pid=5, updated_at="2026-01-31T12:00:00.000Z")
     made.outbox.clear()
     return made
 

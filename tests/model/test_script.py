@@ -77,6 +77,7 @@ def test_every_step_can_be_written() -> None:
         "ok": '"any"',
         "message": '"a"',
         "seconds": "1",
+        "count": "1",
         "code": "1",
     }
     for do, shape in STEPS.items():

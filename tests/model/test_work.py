@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from rgt.model import messages as m
 from rgt.model.errors import RgtError
-from rgt.model.priming import prime_item
+from rgt.model.priming import prime_facts
 from rgt.model.queue import Verdict
+from rgt.model.tries import KEPT, LEFT_CHARS, OUTCOME_CHARS
 from rgt.model.work import MAX_DEATHS, NOTE_CHARS, NOTES, OVER, State, Work
 from tests.model.receivers import opened, told
 
@@ -295,15 +296,45 @@ def test_rejections_count_apart_from_deaths() -> None:
 def test_b01_the_next_attempt_is_told_of_the_ones_before() -> None:
     work = item("in_progress")
     work.lost(m.Lost(attempt=1, reason="the agent died (signal 9)", notes="half of it is done", deaths=2))
-    assert prime_item(work).notes == ["Attempt 1 ended: the agent died (signal 9). half of it is done"]
+    work.left(m.Left(attempt=1, left="commits:\nabc1234 half"))
+    work.left(m.Left(attempt=2, left="of another one"))
+    [told] = prime_facts("api/nux", "api", work, resumed=False).attempts
+    assert (told.number, told.outcome) == (1, "the agent died (signal 9)")
+    assert told.notes == "half of it is done\ncommits:\nabc1234 half"
+
+
+@pytest.mark.parametrize(
+    ("fallback", "deaths", "runtimes"),
+    [
+        ("", (1, 1), ["claude", "claude"]),
+        ("claude", (1, 1), ["claude", "claude"]),
+        ("codex", (1, 1, 1), ["claude", "codex", "codex"]),
+        ("codex", (2, 1, 2), ["claude", "codex", "codex"]),
+        ("codex", (0, 1), ["claude", "claude"]),
+    ],
+)
+def test_the_second_failed_attempt_in_a_row_calls_for_the_fallback(
+    fallback: str, deaths: tuple[int, ...], runtimes: list[str]
+) -> None:
+    """It has deaths of its own; an end by a person is no failure."""
+    work = item("in_progress", runtime="claude", fallback=fallback)
+    for attempt, count in enumerate(deaths, 1):
+        work.lost(m.Lost(attempt=attempt, reason="it died", deaths=count))
+    wanted = [w.runtime for w in told(work, "rig/api", "wanted") if isinstance(w, m.Wanted)]
+    assert wanted == runtimes
+    assert work.state == "queued"
 
 
 def test_notes_are_bounded() -> None:
     work = item("in_progress")
     for attempt in range(1, 40):
-        work.lost(m.Lost(attempt=attempt, reason="x" * 5000))
-    assert len(work.notes) == NOTES
+        work.lost(m.Lost(attempt=attempt, reason="x" * 5000, notes="y" * 5000))
+        work.left(m.Left(attempt=attempt, left="z" * 5000))
+        work.escalate(m.Escalate(message="?"))
+        work.ack(m.Escalate(message="x" * 5000))
+    assert (len(work.notes), len(work.attempts)) == (NOTES, KEPT)
     assert max(map(len, work.notes)) <= NOTE_CHARS
+    assert max(len(a.outcome + a.left) for a in work.attempts) <= OUTCOME_CHARS + LEFT_CHARS
 
 
 # --- needs

@@ -90,4 +90,5 @@ def _look(town: LiveTown, row: dict[str, Any]) -> Inside | None:
     except OSError:
         return None
     env = dict(w.split("=", 1) for w in words if "=" in w)
-    return Inside(town, row["pid"], env, cwd) if "GTR_NONCE" in env else None
+    # The mark is there from the first moment, the rest once its launcher has read it.
+    return Inside(town, row["pid"], env, cwd) if "GTR_TOKEN" in env else None

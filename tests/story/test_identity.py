@@ -126,7 +126,9 @@ def test_B81_a_shell_of_an_agent_without_its_token_is_nobody(
         'env -u GTR_TOKEN -u GTR_NONCE -u GTR_AGENT setsid -w "$RGT_BIN" down',
     ]
     tries = "\n".join(f"{call} > {tmp}/out-{n} 2>&1; echo code $? >> {tmp}/out-{n}" for n, call in enumerate(calls))
-    item = shared.create("sneaky", steps(f"do = \"run\"\ncmd = '''\n{tries}\n'''") + "\n" + HANG)
+    # From a file, into which the guard does not look: it is a fence, this is the wall.
+    script = steps(f"do = \"write\"\npath = \"try.sh\"\ntext = '''\n{tries}\n'''", 'do = "run"\ncmd = "sh try.sh"')
+    item = shared.create("sneaky", f"{script}\n{HANG}")
     shared.sling(item, target="api")
     for n, call in enumerate(calls):
         said = eventually(partial(_ended, tmp / f"out-{n}"), 60)

@@ -66,7 +66,7 @@ def test_b01_b12_agents_killed_in_mid_edit_lose_nothing(shared: LiveTown) -> Non
     again = town.item(item)
     assert (third.cwd, again["attempt"], again["deaths"]) == (first.cwd, 2, 2)
     assert third.git("log", "-1", "--format=%s") == "begun"
-    assert "Attempt 1 ended: the agent died (signal 9)" in third.run("prime").out
+    assert "1. the agent died (signal 9)" in third.run("prime").out
     assert len([a for a in town.agents("polecat") if a["item"] == item]) == 1
 
     third.kill()

@@ -22,7 +22,8 @@ def gated(tmp: Path, name: str) -> str:
 
 
 def crew_is(town: LiveTown, address: str, *states: str) -> dict[str, Any]:
-    """Wait until a crew member is in one of the states; gives its row."""
+    """Wait until a crew member is in one of the states (`running`, also with nothing to do); gives its row."""
+    states += ("idle",) if "running" in states else ()
 
     def probe() -> dict[str, Any] | None:
         return next((a for a in town.agents("crew") if a["id"] == address and a["state"] in states), None)

@@ -34,7 +34,7 @@ def live_through(town: LiveTown, repo: Path) -> None:
     town.rgt("crew", "create", "joe", "--rig", "api", "--runtime", "scripted")
     for item in (one, two, four):
         town.becomes(item, "merged")
-    eventually(lambda: [a for a in town.agents("crew") if a["state"] == "running"], 20)
+    eventually(lambda: [a for a in town.agents("crew") if a["state"] in ("running", "idle")], 20)
     town.working()
     town.rgt("escalate", three, "which one?")
     town.rgt("escalate", three, "--ack", "the first")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 from rgt.client.reach import Handler, Reach, workflow_of
+from rgt.client.recall import Memory, memory, recall
 from rgt.model import messages as m
 from rgt.model import operations as ops
-from rgt.model.agents import ACTIVITIES, Crew
+from rgt.model.agents import Crew
 from rgt.model.errors import RgtError
 from rgt.model.ids import check_name
-from rgt.model.priming import prime_item
-from rgt.model.prompts import PrimeFacts, prime
+from rgt.model.priming import prime_facts
+from rgt.model.prompts import PrimeFacts, prime, reminder
 from rgt.model.prompts import Role as PrimeRole
 from rgt.model.rig import Rig
+from rgt.model.rows import Row
 from rgt.model.tokens import Identity
+from rgt.model.work import Work
 
 
 async def _hook(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.HookOf:
@@ -38,17 +42,28 @@ async def _hook(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.Ho
 
 
 async def _prime(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.Primed:
-    address = a.agent or who.address
-    if not address:
+    return await primed(d, a.agent, who)
+
+
+async def primed(d: Reach, agent: str, who: Identity, *, compacted: bool = False) -> ops.Primed:
+    """What `agent` (or whoever calls) is told when its session starts; only a reminder after a compaction."""
+    if not (agent or who.address):
         return ops.Primed(role="person", text=prime("person", PrimeFacts(address="you")))
-    row = await d.agent(address) if a.agent else await d.caller(who)
+    row = await d.agent(agent) if agent else await d.caller(who)
     role = cast(PrimeRole, row.kind)
-    facts = PrimeFacts(address=row.id, rig=row.rig, resumed=who.generation > 1)
-    if row.item:
-        work = await d.work(row.item)
-        facts.item = prime_item(work)
-        facts.rejection = work.verdict if work.rejections else None
-    return ops.Primed(role=role, text=prime(role, facts), item=row.item)
+    work, found = await asyncio.gather(_work_of(d, row), _memory_of(d, row))
+    facts = prime_facts(row.id, row.rig, work, resumed=who.generation > 1)
+    if found is not None:
+        recall(d, facts, found, row.item)
+    return ops.Primed(role=role, text=(reminder if compacted else prime)(role, facts), item=row.item)
+
+
+async def _work_of(d: Reach, row: Row) -> Work | None:
+    return await d.work(row.item) if row.item else None
+
+
+async def _memory_of(d: Reach, row: Row) -> Memory | None:
+    return await memory(d, workflow_of(row)) if row.kind in ("polecat", "crew") else None
 
 
 async def _agent_show(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Thing:
@@ -76,19 +91,10 @@ async def _to_agent(d: Reach, given: str, names: dict[str, str], op_id: str) -> 
     return ops.Answer(id=row.id, state=row.state)
 
 
-async def _agent_event(d: Reach, a: ops.AgentEventArgs, who: Identity, op_id: str) -> ops.Answer:
-    now = ACTIVITIES[a.kind]
-    if who.role == "polecat" and d.activities.get((who.agent, who.generation), "") != now:
-        d.activities[who.agent, who.generation] = now
-        event = m.AgentEvent(kind=a.kind, generation=who.generation)
-        await d.client.get_workflow_handle(who.agent).signal("agent_event", event)
-    return ops.Answer(id=who.address)
-
-
 async def _crew_create(d: Reach, a: ops.CrewCreate, who: Identity, op_id: str) -> ops.Answer:
     check_name("agent", a.name)
     rig = Rig.model_validate(await d.show(f"rig/{await d.rig(a.rig)}"))
-    runtime = d.runtime(a.runtime)
+    runtime = d.runtime(a.runtime, "crew")
     await d.update(f"rig/{rig.name}", "join", m.Assigned(item=a.name, attempt=0, op_id=op_id))
     crew = Crew(rig=rig.name, name=a.name, host=rig.host, target=rig.config.target, source=rig.source, runtime=runtime)
     await d.open("agent", crew, crew.workflow, rig.name)
@@ -106,7 +112,6 @@ HANDLERS: dict[str, Handler] = {
     "agent.stop": _agent_stop,
     "agent.start": _agent_start,
     "agent.restart": _agent_restart,
-    "agent.event": _agent_event,
     "crew.create": _crew_create,
     "crew.remove": _crew_remove,
 }

@@ -86,7 +86,7 @@ async def _sling(d: Reach, a: ops.Sling, who: Identity, op_id: str) -> ops.Slung
     rigs = {r.id: r for r in rows if r.kind == "rig"}
     crew = {r.id: r for r in rows if r.kind == "crew"}
     a = a.model_copy(update={"target": resolve(a.target, [*rigs, *crew], "rig or agent")})
-    runtime = d.runtime(a.runtime)
+    runtime = d.runtime(a.runtime, "polecat")
     place = rigs.get(a.target) or crew[a.target]
     told = "" if place.kind == "crew" or place.state == "open" else f"rig {a.target} is {place.state}: it waits there"
 
@@ -105,6 +105,7 @@ async def _sling(d: Reach, a: ops.Sling, who: Identity, op_id: str) -> ops.Slung
             rig=place.rig if place.kind == "crew" else a.target,
             unmet=unmet,
             runtime=runtime,
+            fallback=d.around.fallback("polecat") if place.kind == "rig" else "",
         )
         answer = await d.to_item(item, "queue", queue, f"{op_id}:{item}")
         answer.message = told

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import difflib
 import functools
+import glob
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from rgt.host.config import read_rig, read_town
+from rgt.host.run import run
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
-from rgt.model.runtime import Mode, Preset, fill, parse_preset
+from rgt.model.runtime import Mode, Preset, fill, overridden, parse_preset, version_of
 
 SHIPPED = Path(__file__).parent
+
+
+ARGUMENT = ("/bin/sh", "-c", 'exec "$@" "$(cat "$0")"')
+"""Launcher that gives a command the text of a file as its last argument: tmux refuses long command lines."""
+JOINED = ("/bin/sh", "-c", 'exec "$@$(cat "$0")"')
+"""The same, joined with the last word, which ends in `=`."""
+STDIN = ("/bin/sh", "-c", 'exec "$@" <"$0"')
+"""Launcher that gives a command a file as standard input."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,20 @@ class Launch:
     python: str
     agent_dir: Path
     mode: Mode = "start"
+    session: str = ""
+    """The runtime's own id of the session."""
+    worktree: Path | None = None
+    model: str = ""
+    effort: str = ""
+    name: str = ""
+    """Address of the agent."""
+    sandbox: tuple[str, ...] = ()
+    """Words of the sandbox, see `rgt.host.sandbox`."""
+
+    @property
+    def prompt(self) -> Path:
+        """File with what the agent is told first."""
+        return self.agent_dir / "prompt"
 
     def values(self) -> dict[str, str]:
         """The placeholders of a preset with what they stand for at this start."""
@@ -30,6 +57,11 @@ class Launch:
             "runtimes": str(SHIPPED),
             "agent_dir": str(self.agent_dir),
             "mode": self.mode,
+            "session": self.session,
+            "worktree": str(self.worktree or ""),
+            "model": self.model,
+            "effort": self.effort,
+            "name": self.name,
         }
 
 
@@ -48,14 +80,86 @@ def available(home: Home) -> dict[str, bool]:
     return {name: _usable(home, name) for name in sorted(_files(home))}
 
 
+def configured(home: Home, name: str, rig: str = "") -> Preset:
+    """The runtime as `[runtime.<name>]` of town.toml and of the rig's rig.toml change it."""
+    return overridden(load_preset(home, name), _tables(home, name, rig))
+
+
+def settings(home: Home, name: str, rig: str = "") -> dict[str, Any]:
+    """Everything that `[runtime.<name>]` says, the rig's word before the town's."""
+    merged: dict[str, Any] = {}
+    for _, table in _tables(home, name, rig):
+        merged |= table
+    return merged
+
+
+def resumes(preset: Preset, agent_dir: Path, mode: Mode, session: str = "") -> bool:
+    """Whether a start in `mode` goes on with the session that died; without a kept session it begins anew."""
+    if mode != "resumed" or not preset.resume:
+        return False
+    if not preset.kept:
+        return True
+    pattern = fill(preset.kept, {"session": glob.escape(session)})
+    return any(preset.kept_has in file.read_text(errors="replace") for file in agent_dir.glob(pattern))
+
+
 def command(preset: Preset, launch: Launch) -> list[str]:
-    """Program and arguments that start, or after a death resume, an agent; for `exec`, not for a shell."""
-    return preset.argv(launch.values(), launch.mode)
+    """Program and arguments that start, or after a death resume, an agent; for `exec`, not for a shell.
+
+    A prompt is read from its file by a small launcher, outside of the sandbox and of the preset's wrapper. With
+    `paste` the command knows nothing of it, see `to_paste`.
+    """
+    values = _values(preset, launch)
+    goes_on = resumes(preset, launch.agent_dir, launch.mode, launch.session)
+    words = [fill(word, values) for word in preset.wrapper] + preset.argv(values, goes_on)
+    if preset.sandbox:
+        if not launch.sandbox:
+            raise RgtError("missing", f"the runtime {preset.name} wants a sandbox and has none", "see `rgt doctor`")
+        words = [*launch.sandbox, *words]
+    file = str(launch.prompt)
+    if preset.prompt == "argument":
+        return [*ARGUMENT, file, *words]
+    if preset.prompt == "flag":
+        return [*(JOINED if preset.prompt_flag.endswith("=") else ARGUMENT), file, *words, preset.prompt_flag]
+    return [*STDIN, file, *words] if preset.prompt == "stdin" else words
+
+
+def to_paste(preset: Preset, launch: Launch) -> str:
+    """What is to be typed into the session once it is ready; empty when the command has the prompt already."""
+    return launch.prompt.read_text(encoding="utf-8") if preset.prompt == "paste" else ""
 
 
 def environment(preset: Preset, launch: Launch) -> dict[str, str]:
     """What the preset sets beside the environment that every agent gets."""
-    return {key: fill(value, launch.values()) for key, value in preset.env.items()}
+    values = _values(preset, launch)
+    return {key: fill(value, values) for key, value in preset.env.items()}
+
+
+async def installed_version(preset: Preset) -> str:
+    """What the program says its version is; empty when the preset has no command for it.
+
+    Raises `missing` when it is not installed, `failed` when it says no version.
+    """
+    if not preset.version:
+        return ""
+    argv = [fill(word, {"python": sys.executable, "runtimes": str(SHIPPED)}) for word in preset.version]
+    done = await run(argv, timeout=20)
+    if done.code or not (version := version_of(done.out)):
+        said = (done.err.strip() or done.out.strip() or f"exit code {done.code}").splitlines()[-1]
+        raise RgtError("failed", f"{preset.name} does not tell its version: {said[:200]}", "install it again")
+    return version
+
+
+def _values(preset: Preset, launch: Launch) -> dict[str, str]:
+    values = launch.values()
+    return {**values, "model": values["model"] or preset.model, "effort": values["effort"] or preset.effort}
+
+
+def _tables(home: Home, name: str, rig: str) -> list[tuple[str, dict[str, Any]]]:
+    tables = [("town.toml", read_town(home).runtime.get(name))]
+    if rig:
+        tables.append((f"rigs/{rig}/rig.toml", read_rig(home, rig).runtime.get(name, {})))
+    return tables
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,22 +1,23 @@
 """The scripted agent: a runtime without a model, which does in its worktree what a script says.
 
-`python scripted.py --dir <agent directory> --mode start|rejected|resumed` behaves like any agent program: it reports
-that it is up, takes in `rgt prime`, works, reports events, and finishes with `rgt done`. The script is `script.toml`
-in its directory (rgt.model.script has the steps and checks them before the start); without one it becomes a shell for
-a person. Its place in the script survives a death in `progress.json`.
+`python scripted.py --dir <agent directory> --mode start|rejected|resumed|handoff` behaves like any agent program: it
+reports that it is up, works, asks the guard before it runs a command, reports its events through `hook.py` under Claude
+Code's names, takes in what it is told there, wakes when its bell rings, and ends with `rgt done`. It misbehaves too,
+when it is told to. The script is `script.toml` in its directory (rgt.model.script has the steps and checks them before
+the start); without one it becomes a shell for a person. Its place in the script survives a death in `progress.json`.
 
-It must be up at once, so it needs the standard library alone, and imports the slow parts of it while `rgt prime` runs.
+It must be up at once, so it needs the standard library alone, and imports the slow parts of it after that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
+import select
+import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -25,18 +26,28 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any, NoReturn
 
+    from rgt.host.runtimes.reporting import DIM, HEADER, RED, STEP, Hooks, plain, show
+
     Step = dict[str, Any]
     Script = dict[str, list[Step]]
+else:
+    # Isolated Python has not even the directory of the program on its path.
+    sys.path.append(str(Path(__file__).parent))
+    from reporting import DIM, HEADER, RED, STEP, Hooks, plain, show
 
-MODES = ("start", "rejected", "resumed")
-PATIENCE = 10.0
-"""Seconds given to `rgt prime` and to the report of an event."""
+MODES = ("start", "rejected", "resumed", "handoff")
+LOOK = 0.5
+"""Seconds between two looks at the bell."""
+AGAIN = 5
+"""So often a turn goes on because its end was answered with more."""
+TOOLS = {"write": "Write", "append": "Edit", "run": "Bash", "commit": "Bash", "branch": "Bash", "push": "Bash"}
+"""Steps for which another runtime calls a tool."""
+SPAM = ("PostToolUse", "UserPromptSubmit", "Stop")
 PRIME_LINES = 60
 """How much of the prime text is shown on the screen."""
-SURVIVED = ("crash", "hang", "exit")
+SURVIVED = ("crash", "hang", "exit", "partial", "handoff")
 """Steps that a resumed agent does not repeat."""
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-HEADER, STEP, DIM, RED = "7", "1;36", "2", "31"
 
 
 class Ended(BaseException):
@@ -48,7 +59,7 @@ def main(argv: list[str]) -> int:
     options = dict(zip(argv[::2], argv[1::2], strict=False))
     mode = options.get("--mode", "start")
     if len(argv) % 2 or set(options) - {"--dir", "--mode"} or "--dir" not in options or mode not in MODES:
-        print("usage: scripted --dir AGENT_DIR [--mode start|rejected|resumed]", file=sys.stderr)
+        print("usage: scripted --dir AGENT_DIR [--mode {'|'.join(MODES)}]", file=sys.stderr)
         return 2
     if not os.environ.get("RGT_BIN"):
         print("RGT_BIN is not set: a scripted agent is started by its town", file=sys.stderr)
@@ -66,8 +77,8 @@ def main(argv: list[str]) -> int:
     finally:
         for number in (*ENDINGS, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-    agent.events.tell("session_end")
-    agent.events.close()
+    agent.hooks.tell("SessionEnd", reason="other")
+    agent.hooks.close()
     return code
 
 
@@ -80,36 +91,6 @@ def end_group() -> None:
     if os.getpgrp() == os.getpid():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(0, signal.SIGTERM)
-
-
-class Events:
-    """Reports events to the town one after the other, without keeping the agent waiting."""
-
-    def __init__(self, rgt: str) -> None:
-        self.rgt = rgt
-        self.waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._send, daemon=True)
-        self.thread.start()
-
-    def tell(self, kind: str) -> None:
-        """Report `kind` soon; whether the town takes it is not the agent's business."""
-        self.waiting.put(kind)
-
-    def close(self) -> None:
-        """Send what still waits, for at most two seconds."""
-        self.waiting.put("")
-        self.thread.join(2.0)
-
-    def _send(self) -> None:
-        while kind := self.waiting.get():
-            argv = [self.rgt, "agent-event", "--kind", kind]
-            try:
-                got = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
-                problem = f"exit {got.returncode} {plain(got.stderr)}" if got.returncode else ""
-            except (OSError, subprocess.TimeoutExpired) as e:
-                problem = str(e)
-            if problem:
-                show(f"  event {kind} was not taken: {problem.splitlines()[0].strip()}", DIM)
 
 
 class Agent:
@@ -126,29 +107,32 @@ class Agent:
         for who in ("AUTHOR", "COMMITTER"):
             environ.setdefault(f"GIT_{who}_NAME", self.address)
             environ.setdefault(f"GIT_{who}_EMAIL", f"{self.address.replace('/', '.')}@rgt.localhost")
-        self.events = Events(self.rgt)
+        self.hooks = Hooks(self._read("session").strip())
+        self.bell = self._read("bell")
+        self.typed = b""
+        self.deaf = False
+        """Nobody can type anything any more."""
 
     def live(self, mode: str) -> int:
         """From the first sign of life to the exit code."""
         scripted = (self.directory / "script.toml").exists()
         self._replace("ready", f"{os.getpid()} {self.nonce}\n")
-        self.events.tell("session_start")
         show(plain(" · ".join(part for part in (f" {self.address}", self.item, self.title) if part)) + " ", HEADER)
+        source = "resume" if mode == "resumed" else "startup"
         if not scripted:
-            self._become_shell()
-        prime = self._start_rgt("prime", "--hook")
+            self._become_shell(source)
         try:
             script = self._script()
         except (OSError, ValueError) as e:
+            self.hooks.tell("SessionStart", source=source)
             show(f"✗ {self.directory / 'script.toml'}: {e}", RED)
             return 2
-        self._show_prime(prime)
-        self.events.tell("busy")
+        self._show_told(self.hooks.ask("SessionStart", source=source).told)
+        self.hooks.tell("UserPromptSubmit")
         code = self._work(script, *self._place(script, mode))
-        self.events.tell("stop")
         if code is None:
-            self.events.tell("idle")
             self._idle()
+        self.hooks.tell("Stop")
         return code
 
     def _script(self) -> Script:
@@ -167,14 +151,14 @@ class Agent:
 
         if mode == "rejected" and script.get("rejected"):
             return "rejected", 0
-        if mode != "resumed":
+        if mode not in ("resumed", "handoff"):
             return "start", 0
         try:
             was = json.loads((self.directory / "progress.json").read_text(encoding="utf-8"))
             name, step = str(was["list"]), int(was["step"])
         except (OSError, ValueError, KeyError, TypeError):
             name, step = "start", 0
-        if script.get("resumed") and name != "resumed":
+        if script.get("resumed") and mode == "resumed" and name != "resumed":
             return "resumed", 0
         return (name, step) if name in script else ("start", 0)
 
@@ -194,6 +178,8 @@ class Agent:
                 return 1
             if code is not None:
                 return int(code)
+            if step["do"] in TOOLS:
+                self.hooks.tell("PostToolUse", tool_name=TOOLS[step["do"]])
         self._remember(name, len(steps))
         return None
 
@@ -210,7 +196,7 @@ class Agent:
         return None
 
     def do_run(self, step: Step) -> int | None:
-        code = self._call("sh", "-c", step["cmd"])
+        code = self._shell(step["cmd"])
         return 1 if code and step.get("ok") != "any" else None
 
     def do_commit(self, step: Step) -> int | None:
@@ -230,13 +216,18 @@ class Agent:
     def do_escalate(self, step: Step) -> None:
         self._call(self.rgt, "escalate", *([self.item] if self.item else []), step["message"])
 
+    def do_handoff(self, step: Step) -> None:
+        if not self._call(self.rgt, "handoff", step["message"]):
+            while True:
+                signal.pause()
+
     def do_wait(self, step: Step) -> None:
         time.sleep(step["seconds"])
 
     def do_ask(self, step: Step) -> None:
-        self.events.tell("idle")
-        listen("answer> ")
-        self.events.tell("busy")
+        self._stop()
+        self._wait("answer> ", bell=False)
+        self.hooks.tell("UserPromptSubmit")
 
     def do_crash(self, step: Step) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -248,19 +239,88 @@ class Agent:
     def do_exit(self, step: Step) -> int:
         return int(step.get("code", 0))
 
+    def do_partial(self, step: Step) -> None:
+        text = step["text"]
+        self.do_write({**step, "do": "write", "text": text[: len(text) // 2]})
+        self.do_crash(step)
+
+    def do_dialog(self, step: Step) -> None:
+        self.hooks.tell("Notification", notification_type="permission_prompt", message=step["text"])
+        self._wait("allow? ", bell=False)
+        self.hooks.tell("PostToolUse", tool_name="Bash")
+
+    def do_limit(self, step: Step) -> None:
+        end = f"|{int(time.time() + step['seconds']) + 1}" if "seconds" in step else ""
+        self._fail("rate_limit", f"usage limit reached{end}")
+
+    def do_cut(self, step: Step) -> None:
+        self._fail(step.get("text", "server_error"), "the stream was cut")
+
+    def do_spam(self, step: Step) -> None:
+        for number in range(step["count"]):
+            self.hooks.ask(SPAM[number % len(SPAM)])
+        self.hooks.tell("UserPromptSubmit")
+
+    def do_branch(self, step: Step) -> None:
+        self._shell(f"git switch --quiet --force-create {shlex.quote(step['text'])}")
+
+    def do_push(self, step: Step) -> None:
+        self._shell(f"git push --force origin HEAD:{shlex.quote(step.get('text', 'main'))}")
+
+    def _fail(self, error: str, details: str) -> None:
+        """A turn that does not end well: it goes on once somebody rings."""
+        self.hooks.tell("StopFailure", error=error, error_details=details)
+        show(f"  ✗ {error}", RED)
+        self._wait("failed> ")
+        self.hooks.tell("UserPromptSubmit")
+
+    def _stop(self) -> None:
+        """End a turn, which goes on as long as there is something more."""
+        for _ in range(AGAIN):
+            if not (again := self.hooks.ask("Stop").again):
+                return
+            show(again, DIM)
+
     def _idle(self) -> NoReturn:
         while True:
-            try:
-                listen("idle> ")
+            self._stop()
+            with contextlib.suppress(KeyboardInterrupt):
+                self._wait("idle> ")
+                self.hooks.tell("UserPromptSubmit")
                 show("  noted", DIM)
-            except KeyboardInterrupt:
-                show("", DIM)
 
-    def _become_shell(self) -> NoReturn:
-        prime = self._start_rgt("prime")
-        print(plain(output_of(prime)), flush=True)
-        self.events.tell("idle")
-        self.events.close()
+    def _wait(self, prompt: str, bell: bool = True) -> None:
+        """Wait for a line of input, or for the bell and what it has to say."""
+        show(prompt, DIM, end="")
+        while True:
+            if self._line():
+                return
+            if not bell or (now := self._read("bell")) == self.bell:
+                continue
+            self.bell = now
+            if told := self.hooks.ask("FileChanged", "bell", file_path=str(self.directory / "bell")).told:
+                show(f"\n{told}", DIM)
+                return
+
+    def _line(self) -> str | None:
+        """A line that was typed, if there is one within a moment."""
+        while b"\n" not in self.typed:
+            if self.deaf:
+                time.sleep(LOOK)
+                return None
+            if not select.select([0], [], [], LOOK)[0]:
+                return None
+            data = os.read(0, 4096)
+            # On a terminal this is Ctrl-D, which ends nothing.
+            self.deaf = not data and not sys.stdin.isatty()
+            self.typed += data or (b"" if self.deaf else b"\n")
+        line, _, self.typed = self.typed.partition(b"\n")
+        return line.decode(errors="replace") + "\n"
+
+    def _become_shell(self, source: str) -> NoReturn:
+        print(self.hooks.ask("SessionStart", source=source).told, flush=True)
+        self.hooks.tell("Stop")
+        self.hooks.close()
         prompt = " ".join(part for part in (self.address, self.item, "$ ") if part)
         shell = os.environ.get("SHELL") or "/bin/sh"
         argv = [shell, "-i"]
@@ -272,26 +332,21 @@ class Agent:
             signal.signal(number, signal.SIG_DFL)
         os.execvpe(shell, argv, {**os.environ, "PS1": prompt})
 
-    def _show_prime(self, prime: subprocess.Popen[bytes] | None) -> None:
+    def _show_told(self, text: str) -> None:
         """What a model would be told by the hook at the start of its session."""
-        import json
-
-        text = output_of(prime)
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            text = str(json.loads(text)["hookSpecificOutput"]["additionalContext"])
-        lines = plain(text).strip().splitlines()
+        lines = text.strip().splitlines()
         for line in lines[:PRIME_LINES]:
             show(f"│ {line}", DIM)
         if len(lines) > PRIME_LINES:
             show(f"│ … {len(lines) - PRIME_LINES} more lines: rgt prime", DIM)
 
-    def _start_rgt(self, *args: str) -> subprocess.Popen[bytes] | None:
-        argv = [self.rgt, *args]
-        try:
-            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except OSError as e:
-            show(f"  {self.rgt}: {e.strerror}", DIM)
-            return None
+    def _shell(self, line: str) -> int:
+        """Run a shell line if the guard lets it; gives its exit code, 126 when it was refused."""
+        used = {"tool_name": "Bash", "tool_input": {"command": line}}
+        if refusal := self.hooks.ask("PreToolUse", "guard", **used).refusal:
+            show(f"  ✗ refused: {refusal}", RED)
+            return 126
+        return self._call("sh", "-c", line)
 
     def _call(self, *argv: str) -> int:
         """Run a program with its output on our screen; says so when it failed."""
@@ -306,6 +361,13 @@ class Agent:
 
     def _remember(self, name: str, step: int) -> None:
         self._replace("progress.json", f'{{"list": "{name}", "step": {step}}}\n')
+
+    def _read(self, name: str) -> str:
+        """A file of our directory; empty when there is none."""
+        try:
+            return (self.directory / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
 
     def _replace(self, name: str, text: str) -> None:
         """Write a file of our directory in such a way that no reader ever sees half of it."""
@@ -327,47 +389,11 @@ def address_of(agent: str) -> str:
 def headline(step: Step) -> str:
     """One line that shows a step to whoever is watching."""
     about = next((str(step[k]) for k in ("path", "cmd", "message", "seconds", "code") if k in step), "")
-    if step["do"] in ("say", "ask"):
+    if step["do"] in ("say", "ask", "dialog"):
         return plain(str(step["text"])).strip()
     lines = plain(about).strip().splitlines() or [""]
     cut = " …" if len(lines) > 1 or len(lines[0]) > 100 else ""
     return f"{step['do']} {lines[0][:100]}{cut}{' s' if step['do'] == 'wait' else ''}".rstrip()
-
-
-def listen(prompt: str) -> str:
-    """A line of input, which may never come; an agent without a terminal waits for its end."""
-    while True:
-        show(prompt, DIM, end="")
-        if line := sys.stdin.readline():
-            return line.rstrip("\n")
-        while not sys.stdin.isatty():
-            signal.pause()
-        show("", DIM)
-
-
-def output_of(process: subprocess.Popen[bytes] | None) -> str:
-    """What a program prints, or complains of, until it ends; it is killed when it takes too long."""
-    if process is None:
-        return ""
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return f"no answer within {PATIENCE:g} s"
-    return (out or err).decode(errors="replace")
-
-
-def plain(text: str | bytes) -> str:
-    """Text without control characters, which could do anything to the terminal."""
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return "".join(c for c in text if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f"))
-
-
-def show(text: str, style: str, end: str = "\n") -> None:
-    """Print text, coloured on a terminal."""
-    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(f"\x1b[{style}m{text}\x1b[0m" if coloured and text else text, end=end, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,18 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from rgt.host import candidate, config, hub, saving, sessions, worktrees
-from rgt.host.config import write_file
 from rgt.host.git import git
-from rgt.host.runtimes import presets
-from rgt.host.sessions import Launch, Session
+from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import Taken
-from rgt.model.runtime import Mode
-from rgt.model.script import find_block, parse_script
-from rgt.model.tokens import token
 from rgt.model.work import Work
+from rgt.worker.beginning import Beginning, Recipe
 from rgt.worker.guard import guarded
 from rgt.worker.jobs import EndAgent, EndedAgent, StartAgent, StartCrew, Started
+from rgt.worker.tending import Tending
 
 OURS = ("queued", "assigned", "in_progress")
 """States of an item in which its agent may be started."""
@@ -37,12 +32,22 @@ CREW_BRANCH = "crew"
 class AgentActivities:
     """The hands that start and end agents."""
 
-    def __init__(self, client: Client, home: Home, key: str, tmux: Tmux, watcher: Watcher, rgt_bin: Path) -> None:
+    def __init__(
+        self,
+        client: Client,
+        home: Home,
+        key: str,
+        tmux: Tmux,
+        watcher: Watcher,
+        tending: Tending,
+        rgt_bin: Path,
+    ) -> None:
         self.client = client
         self.home = home
         self.key = key
         self.tmux = tmux
         self.watcher = watcher
+        self.tending = tending
         self.rgt_bin = rgt_bin
 
     @activity.defn(name="start_agent")
@@ -54,7 +59,7 @@ class AgentActivities:
         base = await hub.target_head(rig, s.target)
         if not base:
             raise RgtError("failed", f"rig {s.rig} has no target {s.target}", "see `rgt doctor`")
-        again = job.mode == "resumed" or (job.mode == "start" and s.attempt > 1)
+        again = job.mode in ("resumed", "handoff") or (job.mode == "start" and s.attempt > 1)
         if again and await candidate.landed_as(rig.hub, base, job.branch):
             head = await git(rig.hub, "rev-parse", job.branch)
             return Started(outcome="landed", head=head, branch=job.branch)
@@ -71,32 +76,44 @@ class AgentActivities:
             return Started(outcome="refused", reason=refusal, worktree=str(worktree))
         assert work is not None
         try:
-            session = await self._begin(job, work, worktree)
+            begin = self._polecat(job, work, worktree)
+            session = await self._begin(begin)
         except RgtError as e:
             e.data["unused"] = await self._roll_back(job, worktree)
             raise
-        self.watcher.watch(session)
-        return Started(pid=session.pid, worktree=str(worktree), branch=job.branch)
+        seconds = begin.town.limits.dialog_seconds
+        return Started(pid=session.pid, worktree=str(worktree), branch=job.branch, dialog_seconds=seconds)
 
-    async def _begin(self, job: StartAgent, work: Work, worktree: Path) -> Session:
+    def _polecat(self, job: StartAgent, work: Work, worktree: Path) -> Beginning:
         s = job.start
-        address = f"{s.rig}/{s.name}"
-        launch = self._launch(
-            agent=f"polecat/{address}",
-            address=address,
+        return Beginning(
+            home=self.home,
+            town=config.read_town(self.home),
+            agent=f"polecat/{s.rig}/{s.name}",
             role="polecat",
             rig=s.rig,
             item=s.item,
             branch=job.branch,
+            target=s.target,
+            source=s.source,
             generation=job.generation,
             attempt=s.attempt,
             nonce=job.nonce,
-            cwd=worktree,
+            worktree=worktree,
             mode=job.mode,
             runtime=s.runtime,
             work=work,
+            recipe=Recipe(s.item, s.setup_run, s.setup_ports),
         )
-        return await sessions.launch(self.tmux, launch)
+
+    async def _begin(self, begin: Beginning) -> Session:
+        """Start the agent's process and have it watched."""
+        ready = await begin.ready(self.key, self.rgt_bin)
+        self.tending.launched(begin.agent, ready.launched)
+        session = await sessions.launch(self.tmux, ready.launch)
+        self.watcher.watch(session)
+        self.tending.expect(session, ready.launched)
+        return session
 
     async def _roll_back(self, job: StartAgent, worktree: Path) -> bool:
         """Give the worktree of an agent that could not be started back to the pool, if nobody ever worked in it."""
@@ -142,50 +159,6 @@ class AgentActivities:
             return f"the item is at attempt {work.attempt}"
         return ""
 
-    def _launch(
-        self, *, mode: Mode, runtime: str, work: Work | None, cwd: Path, agent: str, generation: int, **rest: Any
-    ) -> Launch:
-        preset = presets.load_preset(self.home, runtime or "scripted")
-        directory = self.home.agent_dir(agent)
-        directory.mkdir(parents=True, exist_ok=True)
-        if preset.name == "scripted":
-            self._write_script(directory, rest["rig"], work)
-        if mode == "start":
-            (directory / "progress.json").unlink(missing_ok=True)
-        (directory / "ready").unlink(missing_ok=True)
-        start = presets.Launch(python=sys.executable, agent_dir=directory, mode=mode)
-        env = {
-            "GTR_AGENT": agent,
-            "GTR_ADDRESS": rest["address"],
-            "GTR_ROLE": rest["role"],
-            "GTR_RIG": rest["rig"],
-            "GTR_ROOT": str(self.home.root),
-            "GTR_WORK_ITEM": rest["item"],
-            "GTR_TITLE": work.title if work else "",
-            "GTR_BRANCH": rest["branch"],
-            "GTR_TOKEN": token(self.key, agent, generation),
-            "GTR_NONCE": rest["nonce"],
-            "RGT_BIN": str(self.rgt_bin),
-            "PATH": f"{self.rgt_bin.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            **presets.environment(preset, start),
-        }
-        return Launch(
-            agent=agent, generation=generation, cwd=str(cwd), argv=presets.command(preset, start), env=env, **rest
-        )
-
-    def _write_script(self, directory: Path, rig: str, work: Work | None) -> None:
-        """The script of a scripted agent: from the item's description, else from the rig; none makes it a shell."""
-        file = directory / "script.toml"
-        text = find_block(work.description) if work else None
-        if text is None:
-            named = config.read_rig(self.home, rig).runtime.get("scripted", {}).get("script")
-            text = str(named) if named else None
-        if text is None:
-            file.unlink(missing_ok=True)
-            return
-        parse_script(text)
-        write_file(file, text)
-
     @activity.defn(name="end_agent")
     @guarded
     async def end_agent(self, job: EndAgent) -> EndedAgent:
@@ -197,8 +170,9 @@ class AgentActivities:
         if not worktree.is_dir():
             return EndedAgent()
         saved = await saving.snapshot(rig, worktree, job.start.item)
+        left = await saving.left(worktree, saved or "") if job.lost else ""
         await worktrees.park(rig, job.start.name, job.start.item)
-        return EndedAgent(snapshot=saved or "")
+        return EndedAgent(snapshot=saved or "", left=left)
 
     async def _end(self, address: str, nonce: str, grace: float) -> None:
         """End the session at `address` when it is the one with this nonce; another one is none of our business."""
@@ -220,26 +194,31 @@ class AgentActivities:
         base = await hub.target_head(rig, job.target)
         branch = f"{CREW_BRANCH}/{job.name}"
         worktree = await worktrees.prepare(rig, job.name, f"crew-{job.name}", branch, base)
-        address = f"{job.rig}/{job.name}"
-        work = await self._read(job.item) if job.item else None
-        launch = self._launch(
-            agent=f"agent/{address}",
-            address=address,
+        setup = config.read_rig(self.home, job.rig).setup
+        if job.source and setup.copy_files:
+            await worktrees.setup_files(Path(job.source), worktree, setup.copy_files)
+        begin = Beginning(
+            home=self.home,
+            town=config.read_town(self.home),
+            agent=f"agent/{job.rig}/{job.name}",
             role="crew",
             rig=job.rig,
             item=job.item,
             branch=branch,
+            target=job.target,
+            source=job.source,
             generation=job.generation,
             attempt=max(job.generation, 2),
             nonce=job.nonce,
-            cwd=worktree,
-            mode="resumed" if job.generation > 1 else "start",
+            worktree=worktree,
+            mode="handoff" if job.handoff else "resumed" if job.generation > 1 else "start",
             runtime=job.runtime,
-            work=work,
+            work=await self._read(job.item) if job.item else None,
+            recipe=Recipe(f"crew-{job.name}", setup.run, setup.ports),
         )
-        session = await sessions.launch(self.tmux, launch)
-        self.watcher.watch(session)
-        return Started(pid=session.pid, worktree=str(worktree), branch=branch)
+        session = await self._begin(begin)
+        seconds = begin.town.limits.dialog_seconds
+        return Started(pid=session.pid, worktree=str(worktree), branch=branch, dialog_seconds=seconds)
 
     @activity.defn(name="end_crew")
     @guarded

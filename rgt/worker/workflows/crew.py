@@ -6,8 +6,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from rgt.client.failures import cause
-from rgt.worker.entity import EntityWorkflow, command, message
+from rgt.worker.entity import command, message
 from rgt.worker.jobs import StartCrew, Started
+from rgt.worker.living import LivingWorkflow
 
 with workflow.unsafe.imports_passed_through():
     from rgt.model.agents import Crew
@@ -18,7 +19,7 @@ DEATHS = 3
 
 
 @workflow.defn(name="agent")
-class CrewWorkflow(EntityWorkflow[Crew]):
+class CrewWorkflow(LivingWorkflow[Crew]):
     """The shell of `Crew`: brings its session to where it is wanted."""
 
     @workflow.init
@@ -35,11 +36,15 @@ class CrewWorkflow(EntityWorkflow[Crew]):
         self.start()
         s = self.state
         while s.state != "ended":
-            await workflow.wait_condition(lambda: self._due() or self.full())
-            if s.state == "running" and s.dead:
+            await self.attend(s.host, lambda: self._due() or self.full())
+            if s.state == "running" and s.dead and not s.restart:
+                s.session_closed(s.ending())
                 s.deaths += 1
                 s.state, s.pid = "stopped", 0
-                if s.deaths >= DEATHS:
+                if s.unborn:
+                    s.wanted, s.error = False, f"it could not be started: {s.unborn_line}"
+                    await self._end_process()
+                elif s.deaths >= DEATHS:
                     s.wanted, s.error = False, f"its session died {s.deaths} times ({s.status})"
                 s.changed()
             elif s.state == "running" and (not self._should_run() or s.restart):
@@ -75,6 +80,7 @@ class CrewWorkflow(EntityWorkflow[Crew]):
             generation=s.generation,
             item=s.item,
             runtime=s.runtime,
+            handoff=s.handing,
         )
 
     async def _begin(self) -> None:
@@ -82,23 +88,32 @@ class CrewWorkflow(EntityWorkflow[Crew]):
         s.generation += 1
         s.nonce = str(workflow.uuid4())
         s.state, s.dead, s.restart = "starting", False, False
+        s.renewed()
+        job = self._job()
+        began = "handoff" if s.handing else "resumed" if s.generation > 1 else "start"
+        s.session_opened(s.nonce, s.generation, s.item, s.attempt, began)
         s.changed()
         self.publish()
         try:
-            started: Started = await self.on_host(s.host, "start_crew", self._job(), Started, seconds=120, tries=3)
+            started: Started = await self.on_host(s.host, "start_crew", job, Started, seconds=120, tries=3)
         except ActivityError as e:
             s.state, s.wanted, s.error = "stopped", False, cause(e).line()
         else:
             s.state, s.pid, s.worktree, s.branch = "running", started.pid, started.worktree, started.branch
+            s.care.dialog_seconds = started.dialog_seconds
             s.report_working()
         s.changed()
 
     async def _end(self) -> None:
         s = self.state
+        s.session_closed(s.ending())
         s.restart = False
-        await self.on_host(s.host, "end_crew", self._job(), bool, seconds=120, tries=5)
+        await self._end_process()
         s.state, s.pid = "stopped", 0
         s.changed()
+
+    async def _end_process(self) -> None:
+        await self.on_host(self.state.host, "end_crew", self._job(), bool, seconds=120, tries=5)
 
     async def _remove(self) -> None:
         s = self.state
@@ -116,9 +131,17 @@ class CrewWorkflow(EntityWorkflow[Crew]):
     begin = command(Crew.begin)
     stop = command(Crew.stop)
     restart = command(Crew.again, name="restart")
+    handoff = command(Crew.handoff)
+    checkpoint = command(Crew.write, name="checkpoint")
+    forget = command(Crew.forget)
     remove = command(Crew.remove)
+    mail = command(Crew.mail)
+    mail_claim = command(Crew.mail_claim)
+    mail_read = command(Crew.mail_read)
     assigned = message(Crew.assigned)
     session_event = message(Crew.session_event)
+    agent_event = message(Crew.agent_event)
+    session_begun = message(Crew.session_begun)
     down = message(Crew.down)
     up = message(Crew.up)
     withdrawn = message(Crew.withdrawn)

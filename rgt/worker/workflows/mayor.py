@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 
-from rgt.worker.entity import EntityWorkflow, message
+from rgt.worker.entity import EntityWorkflow, command, message
 
 with workflow.unsafe.imports_passed_through():
     from rgt.model.town import Mayor
@@ -27,5 +27,10 @@ class MayorWorkflow(EntityWorkflow[Mayor]):
         await self.live()
 
     alert = message(Mayor.alert)
+    mail = command(Mayor.mail)
+    mail_claim = command(Mayor.mail_claim)
+    mail_read = command(Mayor.mail_read)
+    post = command(Mayor.post)
+    desk_read = command(Mayor.desk_read)
     down = message(Mayor.down)
     up = message(Mayor.up)

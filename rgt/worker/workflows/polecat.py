@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from rgt.client.failures import cause
-from rgt.worker.entity import EntityWorkflow, command, message
+from rgt.worker.entity import command, message
 from rgt.worker.jobs import EndAgent, EndedAgent, StartAgent, Started
+from rgt.worker.living import LivingWorkflow
 
 with workflow.unsafe.imports_passed_through():
     from rgt.model.agents import Polecat
-    from rgt.model.messages import Ended, Lost, Working
+    from rgt.model.messages import Ended, Left, Lost, Working
+    from rgt.model.runtime import Mode
 
 OVERTAKING = timedelta(milliseconds=500)
 """A death is seen within a millisecond and overtakes the message that the work was finished."""
@@ -23,7 +24,7 @@ LEAVE = timedelta(seconds=10)
 
 
 @workflow.defn(name="polecat")
-class PolecatWorkflow(EntityWorkflow[Polecat]):
+class PolecatWorkflow(LivingWorkflow[Polecat]):
     """The shell of `Polecat`: each turn of the loop does what its phase asks for."""
 
     @workflow.init
@@ -56,13 +57,15 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
         await self.settled()
         return self.state.outcome
 
-    def _lose(self, reason: str, *, head: str = "", landed: bool = False) -> None:
+    def _lose(self, reason: str, *, head: str = "", landed: bool = False, notes: str = "") -> None:
         s = self.state
         s.outcome = s.outcome or reason
+        s.lost = not landed
         lost = Lost(
             attempt=s.start.attempt,
             generation=s.generation,
             reason=reason,
+            notes=notes or (s.checkpoint.text if s.checkpoint else ""),
             head=head,
             branch=s.branch,
             landed=landed,
@@ -73,12 +76,15 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
 
     async def _start(self) -> None:
         s = self.state
-        mode: Literal["start", "rejected", "resumed"] = "start"
-        if s.generation > 1:
+        mode: Mode = "start"
+        if s.handing:
+            mode = "handoff"
+        elif s.generation > 1:
             mode = "resumed"
         elif s.start.rejected:
             mode = "rejected"
         s.dead, s.restart = False, False
+        s.session_opened(s.nonce, s.generation, s.start.item, s.start.attempt, mode)
         job = StartAgent(start=s.start, nonce=s.nonce, generation=s.generation, mode=mode, branch=s.branch)
         try:
             started = await self.launch(self.on_host(s.start.host, "start_agent", job, Started, seconds=120, tries=3))
@@ -89,6 +95,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
             self._lose(f"it could not be started: {why.line()}")
             return
         s.pid, s.worktree = started.pid, started.worktree
+        s.care.dialog_seconds = started.dialog_seconds
         if started.outcome == "landed":
             self._lose("its work is in the target already", head=started.head, landed=True)
         elif started.outcome == "refused":
@@ -101,7 +108,7 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
 
     async def _work(self) -> None:
         s = self.state
-        await workflow.wait_condition(lambda: s.done or s.stopped or s.dead or s.asleep or s.restart or self.full())
+        await self.attend(s.start.host, lambda: s.done or s.stopped or s.dead or s.asleep or s.restart or self.full())
         if s.dead and not (s.done or s.stopped):
             try:
                 await workflow.wait_condition(lambda: s.done or s.stopped, timeout=OVERTAKING)
@@ -123,15 +130,19 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
             await self._end_session()
             self._next_generation()
         elif s.dead:
-            if s.died():
+            if s.unborn:
+                s.died()
+                self._lose(f"it could not be started: {s.unborn_line}", notes=s.unborn)
+            elif s.died():
                 self._next_generation()
             else:
                 self._lose(f"the agent died ({s.status})")
 
     def _next_generation(self) -> None:
+        self.state.session_closed(self.state.ending())
         self.state.generation += 1
         self.state.nonce = str(workflow.uuid4())
-        self.state.activity = ""
+        self.state.renewed()
         self.state.to("starting")
 
     async def _leave(self) -> None:
@@ -154,27 +165,41 @@ class PolecatWorkflow(EntityWorkflow[Polecat]):
             self._next_generation()
 
     async def _park(self) -> None:
-        await self._end_session()
+        left = await self._end_session()
         s = self.state
         s.pid = 0
+        s.hand_mail_on()
+        if left:
+            s.tell(f"work/{s.start.item}", "left", Left(attempt=s.start.attempt, left=left))
         ended = Ended(name=s.start.name, item=s.start.item, attempt=s.start.attempt, outcome=s.outcome)
         ended.unused = s.unused
         s.tell(f"rig/{s.start.rig}", "ended", ended)
         s.to("parked")
 
-    async def _end_session(self) -> None:
+    async def _end_session(self) -> str:
+        """End its process; gives what is left of work that is lost."""
         s = self.state
-        job = EndAgent(start=s.start, nonce=s.nonce, generation=s.generation)
+        s.session_closed(s.ending())
+        job = EndAgent(start=s.start, nonce=s.nonce, generation=s.generation, lost=s.lost)
         try:
-            await self.on_host(s.start.host, "end_agent", job, EndedAgent, seconds=120, tries=5)
+            ended: EndedAgent = await self.on_host(s.start.host, "end_agent", job, EndedAgent, seconds=120, tries=5)
         except ActivityError as e:
             s.fault(f"ending the session: {cause(e).line()}")
+            return ""
+        return ended.left
 
     finished = message(Polecat.finished)
     stop = message(Polecat.stop)
     kill = command(Polecat.kill)
+    mail = command(Polecat.mail)
+    mail_claim = command(Polecat.mail_claim)
+    mail_read = command(Polecat.mail_read)
     restart = command(Polecat.again, name="restart")
+    handoff = command(Polecat.handoff)
+    checkpoint = command(Polecat.write, name="checkpoint")
+    forget = command(Polecat.forget)
     down = message(Polecat.down)
     up = message(Polecat.up)
     session_event = message(Polecat.session_event)
     agent_event = message(Polecat.agent_event)
+    session_begun = message(Polecat.session_begun)

@@ -56,16 +56,19 @@ class WorkItemWorkflow(EntityWorkflow[Work]):
     edit = command(Work.edit)
     retry = command(Work.retry)
     drop = command(Work.drop)
+    remark = command(Work.remark)
 
     blocking = message(Work.blocking)
     need_ended = message(Work.need_ended)
     taken = message(Work.taken)
     working = message(Work.working)
     lost = message(Work.lost)
+    left = message(Work.left)
     merging = message(Work.merging)
     merged = message(Work.merged)
     rejected = message(Work.rejected)
     parked = message(Work.parked)
+    letter = message(Work.letter)
 
     @workflow.signal
     async def done_requested(self, c: Done) -> None:

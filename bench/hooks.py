@@ -1,0 +1,54 @@
+"""What runs at every use of a tool: the guard's decision, and an event that goes to the gateway."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure
+from bench.harness import alternately, count, live
+from rgt.host.runtimes import hook
+from rgt.model.guard import policy_for
+
+LINE = 'cd src && pytest -q -k "push and not kill" 2>&1 | tail -20 && git commit -am "$(cat message)"'
+
+
+def run() -> list[Figure]:
+    """Measure; the floor is a Python that does nothing."""
+    with live() as town:
+        directory, worktree = town.root / "agent", town.root / "worktree"
+        directory.mkdir()
+        worktree.mkdir()
+        where = {"worktree": str(worktree), "hub": str(town.root / "hub.git"), "home": str(town.home.root)}
+        policy = policy_for("polecat", branch="polecat/nux/gt-1", target="main", **where)
+        (directory / "policy.json").write_text(json.dumps(policy))
+        env = {**town.env, "RGT_AGENT_DIR": str(directory)}
+        tool = {"tool_name": "Bash", "tool_input": {"command": LINE}, "session_id": "s", "cwd": str(worktree)}
+
+        def call(job: str, name: str) -> float:
+            return _timed([hook.__file__, job], {"hook_event_name": name, **tool}, env, worktree)
+
+        guard, event, floor = alternately(
+            count(100),
+            lambda: call("guard", "PreToolUse"),
+            lambda: call("event", "PostToolUse"),
+            lambda: _timed(["-c", "pass"], {}, env, worktree),
+        )
+    name = "a Python that does nothing"
+    return [
+        Figure("hook: the guard decides", guard, name, floor, {"median": 40}),
+        Figure("hook: an event and its answer", event, name, floor, {"median": 40}),
+    ]
+
+
+def _timed(words: list[str], given: dict[str, Any], env: dict[str, str], cwd: Path) -> float:
+    argv, text = [sys.executable, "-IS", *words], json.dumps(given).encode()
+    began = time.perf_counter()
+    done = subprocess.run(argv, input=text, env=env, cwd=cwd, capture_output=True, timeout=60)
+    took = (time.perf_counter() - began) * 1e3
+    assert done.returncode == 0 and not done.stdout, f"{argv} → {done.returncode}: {done.stdout!r} {done.stderr!r}"
+    return took

@@ -1,0 +1,119 @@
+"""Files of an agent that runs Claude Code: what it must find so that no dialog waits for a person, and its settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rgt.host.config import said, write_file
+from rgt.host.runtimes.provision import Where, api_key, setting, write_json
+from rgt.model.errors import RgtError
+from rgt.model.guard import permissions
+
+TOKEN, KEY = "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY"
+TIMEOUT = 20
+"""Seconds that a hook may take."""
+EVENTS = (
+    "SessionStart",
+    "SessionEnd",
+    "UserPromptSubmit",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Stop",
+    "StopFailure",
+    "Notification",
+    "PermissionRequest",
+    "PreCompact",
+)
+"""Events that the town hears of."""
+SHOWN = 20
+"""Last characters of an API key by which Claude Code remembers that a person approved of it."""
+
+
+def provision(where: Where) -> dict[str, str]:
+    """Write settings.json and the configuration directory; gives CLAUDE_CONFIG_DIR and what logs it in."""
+    home = where.agent_dir / "claude"
+    with said(home):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    login = _login(where)
+    write_json(home / ".claude.json", _state(where, login.get(KEY, "")))
+    write_json(where.agent_dir / "settings.json", _settings(where))
+    servers = {"rgt": {"command": where.rgt, "args": ["mcp"]}} if setting(where, "mcp", False) else {}
+    write_json(where.agent_dir / "mcp.json", {"mcpServers": servers})
+    bell = where.agent_dir / "bell"
+    with said(bell):
+        bell.touch(mode=0o600)
+    url = setting(where, "base_url", "")
+    # As root, Claude Code works without asking only where it is told that nothing else is at stake.
+    root = {"IS_SANDBOX": "1"} if os.geteuid() == 0 else {}
+    address = {"ANTHROPIC_BASE_URL": url} if url else {}
+    return {"CLAUDE_CONFIG_DIR": str(home), **login, **address, **root, **_shell(where)}
+
+
+def _login(where: Where) -> dict[str, str]:
+    """Variables that log it in. A refresh token is never copied: two users of one end each other's session."""
+    auth = setting(where, "auth", "setup-token" if os.environ.get(TOKEN) else "api-key")
+    if auth == "api-key":
+        found = api_key(where, KEY)
+        return {KEY: next(iter(found.values()))} if found else {}
+    if auth == "setup-token":
+        name = setting(where, "token_env", TOKEN)
+        return {TOKEN: value} if (value := os.environ.get(name, "")) else {}
+    if auth == "helper":
+        if not setting(where, "helper", ""):
+            raise RgtError("invalid", "[runtime.claude] auth = helper needs `helper`", "a command that prints a key")
+        return {}
+    raise RgtError("invalid", f"`auth` must be setup-token, api-key or helper, not {auth[:40]}", "see docs/runtimes.md")
+
+
+def _state(where: Where, key: str) -> dict[str, Any]:
+    """`.claude.json`, with what Claude Code itself has written there before."""
+    file = where.agent_dir / "claude" / ".claude.json"
+    try:
+        state = json.loads(file.read_text())
+    except (OSError, ValueError):
+        state = {}
+    state["hasCompletedOnboarding"] = True
+    # A key so short is of no real account, and would stand here whole.
+    if len(key) >= 2 * SHOWN:
+        state["customApiKeyResponses"] = {"approved": [key[-SHOWN:]], "rejected": []}
+    # Trust is looked up for the worktree and for the repository that it belongs to.
+    for place in filter(None, (str(where.worktree), str(where.hub), where.rig_path)):
+        state.setdefault("projects", {}).setdefault(place, {})["hasTrustDialogAccepted"] = True
+    return dict(state)
+
+
+def _shell(where: Where) -> dict[str, str]:
+    """Its tools run in login shells, which set PATH anew: the town's own programs come first again."""
+    bin = Path(where.rgt).parent
+    if not bin.is_absolute():
+        return {}
+    file = where.agent_dir / "shell.sh"
+    write_file(file, f'export PATH={shlex.quote(str(bin))}:"$PATH"\n', 0o600)
+    return {"CLAUDE_ENV_FILE": str(file)}
+
+
+def _settings(where: Where) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "tui": "default",  # the main screen: scrollback and capture work
+        "skipDangerousModePermissionPrompt": True,
+        "includeCoAuthoredBy": False,
+        "autoUpdates": False,
+        **({"permissions": permissions(where.policy)} if "role" in where.policy else {}),
+        "hooks": {event: [{"hooks": [_hook(where, "event")]}] for event in EVENTS},
+    }
+    # By default a hook that is missing, fails or takes too long lets everything pass.
+    settings["hooks"]["PreToolUse"] = [{"matcher": "*", "hooks": [_hook(where, "guard", onFailure="block")]}]
+    # A change of the bell wakes a session that waits.
+    settings["hooks"]["FileChanged"] = [{"hooks": [_hook(where, "bell", asyncRewake=True)]}]
+    if setting(where, "auth", "") == "helper":
+        settings["apiKeyHelper"] = setting(where, "helper", "")
+    return settings
+
+
+def _hook(where: Where, job: str, **more: Any) -> dict[str, Any]:
+    command = shlex.join([where.python, "-IS", str(where.runtimes / "hook.py"), job])
+    return {"type": "command", "command": command, "timeout": TIMEOUT, **more}

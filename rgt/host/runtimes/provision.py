@@ -1,0 +1,145 @@
+"""Making an agent's directory ready before each start: its prompt, its policy, and its runtime's own files.
+
+A runtime that needs files of its own has a module here, of the name that its preset gives as `provision`, with a
+function `provision`. It writes below `Where.agent_dir` alone: never into the worktree, never into the configuration of
+the person whose town this is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from rgt.host.config import said, write_file
+from rgt.host.runtimes.presets import resumes
+from rgt.model.errors import RgtError
+from rgt.model.runtime import Mode, Preset
+from rgt.model.toml import TYPES
+
+T = TypeVar("T", str, bool)
+PROMPT_LIMIT = 120_000
+"""Bytes of a prompt; the kernel takes no argument beyond 128 KiB."""
+TOWN_VARIABLES = (
+    "GTR_AGENT",
+    "GTR_ADDRESS",
+    "GTR_ROOT",
+    "GTR_TOKEN",
+    "GTR_NONCE",
+    "GTR_WORK_ITEM",
+    "RGT_BIN",
+    "RGT_AGENT_DIR",
+)
+"""What a runtime that hides variables from its tools must let through, for `rgt` to know whose it is."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """One start of an agent, as a provisioner needs to know it."""
+
+    agent_dir: Path
+    """Directory of its generated files; the only place that a provisioner writes to."""
+    worktree: Path
+    """Where it works."""
+    hub: Path
+    """Bare repository that the worktree belongs to."""
+    rig_path: str = ""
+    """The repository that the rig was made from, when it is a directory of this machine."""
+    role: str = "polecat"
+    """Its role in the town."""
+    address: str = ""
+    """Its address, such as `api/nux`."""
+    item: str = ""
+    """Its work item."""
+    session: str = ""
+    """The runtime's own id of the session: a UUID that we chose."""
+    mode: Mode = "start"
+    """Why it starts."""
+    prompt: str = ""
+    """What it is told first."""
+    resume: str = ""
+    """What it is told instead after a death, when the session goes on."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """`[runtime.<name>]` of town.toml with that of rig.toml over it."""
+    python: str = ""
+    """The Python that runs the town."""
+    runtimes: Path = Path(__file__).parent
+    """Directory of the shipped runtime programs."""
+    policy: dict[str, Any] = field(default_factory=dict)
+    """What its guard holds it to."""
+    rgt: str = "rgt"
+    """The command line of the town."""
+
+
+class Provisioner(Protocol):
+    """What a module of a runtime must have: writes its files and gives what they add to the environment."""
+
+    def __call__(self, where: Where) -> dict[str, str]: ...
+
+
+def provision(preset: Preset, where: Where) -> dict[str, str]:
+    """Make the agent's directory ready for a start of `preset`; gives what that adds to the agent's environment.
+
+    Raises `invalid` for settings that do not fit, `missing` for a runtime whose files nobody here can write.
+    """
+    with said(where.agent_dir):
+        where.agent_dir.mkdir(parents=True, exist_ok=True)
+    goes_on = where.resume and resumes(preset, where.agent_dir, where.mode, where.session)
+    prompt = where.resume if goes_on else where.prompt
+    if len(prompt.encode()) > PROMPT_LIMIT:
+        raise RgtError("invalid", f"the first prompt has {len(prompt)} characters", "a program takes about 120,000")
+    if prompt or (where.agent_dir / "prompt").exists():
+        _put(where.agent_dir / "prompt", prompt)
+    if where.policy:
+        _put(where.agent_dir / "policy.json", json.dumps(where.policy))
+    if where.session:
+        _put(where.agent_dir / "session", f"{where.session}\n")
+    return {} if preset.provision == "none" else _provisioner(preset.provision)(where)
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file that nobody reads yet."""
+    with said(path):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write a file that holds JSON, with the directory around it, for this user's eyes only."""
+    with said(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_file(path, json.dumps(data, indent=1) + "\n", 0o600)
+
+
+def setting(where: Where, key: str, default: T) -> T:
+    """What `[runtime.<name>]` says of a key that is no preset's; `invalid` when it has another type."""
+    value = where.settings.get(key, default)
+    if type(value) is not type(default):
+        raise RgtError("invalid", f"`{key}` must be {TYPES[type(default)]}", "see `rgt config explain`")
+    return value
+
+
+def api_key(where: Where, variable: str) -> dict[str, str]:
+    """The variable with the API key, `key_env` of the settings or `variable`, as the town itself has it; or nothing."""
+    name = setting(where, "key_env", variable)
+    return {name: value} if (value := os.environ.get(name, "")) else {}
+
+
+def hook_words(where: Where, runtime: str, job: str) -> list[str]:
+    """The command that a runtime's hooks run: it speaks Claude's dialect to `hook.py` and the runtime's to it."""
+    return [where.python, "-IS", str(where.runtimes / "foreign.py"), runtime, job]
+
+
+def _provisioner(name: str) -> Provisioner:
+    module = f"{__package__}.{name}"
+    try:
+        found: Provisioner = importlib.import_module(module).provision
+    except ModuleNotFoundError as e:
+        if e.name != module:
+            raise
+        raise RgtError("missing", f"nobody here provisions {name}", "set `provision` to none in its preset") from e
+    return found

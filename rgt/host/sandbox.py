@@ -1,0 +1,131 @@
+"""Words that put an agent into a bubblewrap sandbox: its worktree can be written, little else, and keys are not there.
+
+Writable are the worktree, the agent's own directory, what a commit needs of the hub, `/tmp` (the agent's own) and what
+`sandbox_write` names. The rest of the machine is read-only, the rest of the home is not there at all, processes outside
+are neither seen nor reached. The network stays: models live there. So Temporal can be reached on its port; who must not
+be able to do that needs another user or machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rgt.host.hub import landing_key
+from rgt.model.errors import RgtError
+from rgt.model.home import Home, RigHome
+from rgt.model.runtime import Preset
+
+BASE = ("bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/")
+DEVICES = ("--dev-bind", "/dev", "/dev", "--proc", "/proc")
+FIXED = ("policy.json", "settings.json", "prompt")
+"""Files of an agent's directory that it may read and not change."""
+READ_ONLY_REFS = ("rgt", "remotes")
+"""Refs of a hub that belong to the merge queue."""
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Whose sandbox it is."""
+
+    home: Home
+    rig: RigHome
+    worktree: Path
+    agent_dir: Path
+    rig_path: str = ""
+    """The repository that the rig was made from, when it is a directory of this machine."""
+
+
+def words(preset: Preset, fence: Fence) -> tuple[str, ...]:
+    """Words before the command of an agent of `preset`; none when it wants no sandbox.
+
+    Raises `missing` when this machine has no bubblewrap or does not let it work.
+    """
+    if not preset.sandbox:
+        return ()
+    if why := unusable():
+        raise RgtError("missing", why, "install bubblewrap, or set sandbox = false")
+    mounts = [*BASE, *DEVICES, *_scratch(fence), *_town(fence), *_hub(fence)]
+    mounts += _bind("--bind", [fence.worktree, fence.agent_dir])
+    mounts += _bind("--ro-bind", (fence.agent_dir / name for name in FIXED))
+    mounts += _bind("--bind", (Path(path).expanduser() for path in preset.sandbox_write))
+    mounts += _hidden(Path(path).expanduser() for path in preset.sandbox_hide)
+    if fence.rig_path:
+        mounts += _bind("--ro-bind", [Path(fence.rig_path)])
+    return (*mounts, "--chdir", str(fence.worktree), "--")
+
+
+@functools.lru_cache(maxsize=1)
+def unusable() -> str:
+    """Why no sandbox can be made on this machine; empty when one can."""
+    if not shutil.which("bwrap"):
+        return "bubblewrap is not installed"
+    try:
+        done = subprocess.run(
+            [*BASE, *DEVICES, "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        return f"bubblewrap does not run: {e}"
+    said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return f"bubblewrap does not work here: {said[-1][:200]}" if done.returncode else ""
+
+
+def _scratch(fence: Fence) -> list[str]:
+    """A `/tmp` of its own, which outlives a restart and takes no memory; tmux's sockets are in the common one."""
+    scratch = fence.agent_dir / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return ["--bind", str(scratch), "/tmp"]
+
+
+def _town(fence: Fence) -> Iterator[str]:
+    """The home of the town is empty but for its gateway and the rig."""
+    home = fence.home
+    yield from ("--tmpfs", str(home.root))
+    # The directory, not the socket: a worker that starts again makes a new one.
+    yield from ("--ro-bind", str(home.runtime), str(home.runtime))
+    yield from _hidden([home.runtime / "agents", home.logs])
+    yield from ("--ro-bind", str(fence.rig.root), str(fence.rig.root))
+    yield from _hidden([landing_key(fence.rig), fence.rig.runs])
+
+
+def _hub(fence: Fence) -> Iterator[str]:
+    """What a commit writes: objects, branches, their logs, and the worktree's own part of the hub."""
+    hub = fence.rig.hub
+    for kept in READ_ONLY_REFS:
+        (hub / "refs" / kept).mkdir(parents=True, exist_ok=True)
+    (hub / "logs").mkdir(exist_ok=True)
+    yield from _bind("--bind", [hub / "objects", hub / "refs", hub / "logs"])
+    yield from _bind("--ro-bind", (hub / "refs" / kept for kept in READ_ONLY_REFS))
+    admin = _admin_of(fence.worktree)
+    if hub not in admin.parents:
+        raise RgtError("failed", f"{fence.worktree} is no worktree of {hub}", "see `rgt doctor`")
+    yield from _bind("--bind", [admin])
+
+
+def _admin_of(worktree: Path) -> Path:
+    """Where the hub keeps what it knows of this worktree."""
+    try:
+        text = (worktree / ".git").read_text()
+    except OSError as e:
+        raise RgtError("failed", f"{worktree} is no worktree: {e.strerror}", "see `rgt doctor`") from e
+    return Path(text.partition("gitdir:")[2].strip())
+
+
+def _bind(how: str, paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        if os.path.lexists(path):
+            yield from (how, str(path), str(path))
+
+
+def _hidden(paths: Iterable[Path]) -> Iterator[str]:
+    """Nothing in the place of directories and files."""
+    for path in paths:
+        if path.is_dir():
+            yield from ("--tmpfs", str(path))
+        elif path.exists():
+            yield from ("--ro-bind", "/dev/null", str(path))

@@ -1,0 +1,18 @@
+"""Fixtures of the tests of what happens on a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp: Path) -> Iterator[Stage]:
+    """A stage for a scripted agent; afterwards nothing of it runs."""
+    stage = Stage(tmp)
+    yield stage
+    stage.close()

@@ -1,0 +1,166 @@
+"""The hook program as agents' runtimes run it: it reports to a gateway, waits for none, and guards in any case."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rgt.host.runtimes import hook
+from rgt.model import guard
+
+TOKEN = "polecat/api/nux.1.s3cret"
+
+
+class Agent:
+    """An agent's directories, and a gateway that notes what it is asked."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.worktree = root, root / "wt"
+        self.directory = root / "gtr" / "runtime" / "agents" / "polecat" / "api" / "nux"
+        self.directory.mkdir(parents=True)
+        self.worktree.mkdir()
+        self.asked: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] = {}
+        self.listening: socket.socket | None = None
+        policy = guard.policy_for(
+            "polecat", worktree=str(self.worktree), branch="b", hub="", target="main", home=str(root / "gtr")
+        )
+        (self.directory / "policy.json").write_text(json.dumps(policy))
+
+    def open(self) -> None:
+        """Begin to answer."""
+        self.listening = socket.socket(socket.AF_UNIX)
+        os.chdir(self.root / "gtr" / "runtime")
+        self.listening.bind("socket")
+        os.chdir("/")
+        self.listening.listen()
+        threading.Thread(target=self._serve, args=(self.listening,), daemon=True).start()
+
+    def _serve(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rw") as lines:
+                self.asked.append(json.loads(lines.readline()))
+                lines.write(json.dumps(self.answer) + "\n")
+
+    def hook(self, mode: str, given: object) -> subprocess.CompletedProcess[str]:
+        """Run the program as a runtime does."""
+        env = {"GTR_ROOT": str(self.root / "gtr"), "GTR_TOKEN": TOKEN, "RGT_AGENT_DIR": str(self.directory)}
+        text = given if isinstance(given, str) else json.dumps(given)
+        argv = [sys.executable, "-IS", hook.__file__, mode]
+        return subprocess.run(argv, input=text, env=env, cwd=self.worktree, capture_output=True, text=True, timeout=20)
+
+    def spooled(self) -> list[dict[str, Any]]:
+        """Events that wait for a gateway."""
+        place = self.directory / "spool"
+        return [json.loads(p.read_text()) for p in sorted(place.iterdir())] if place.is_dir() else []
+
+
+@pytest.fixture
+def agent(tmp: Path) -> Iterator[Agent]:
+    made = Agent(tmp / ("a-long-directory-name-" * 5))
+    yield made
+    if made.listening:
+        made.listening.close()
+
+
+def test_an_event_is_told_and_its_answer_printed(agent: Agent) -> None:
+    """Also over a socket whose path is too long; what the work is about stays here."""
+    agent.open()
+    agent.answer = {
+        "id": 1,
+        "ok": {"out": {"hookSpecificOutput": {"additionalContext": "Grüße\n☃"}}, "err": "", "code": 0},
+    }
+    told = {"tool_name": "Bash", "source": 'a "b" \\ é\n', "stop_hook_active": True}
+    kept = {"tool_input": {"command": "secret"}, "tool_response": "secret"}
+    given = {"hook_event_name": "PostToolUse", "session_id": "s1", "message": "m" * 900, **told, **kept}
+    ran = agent.hook("event", given)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout) == agent.answer["ok"]["out"]
+    asked = agent.asked[0]
+    assert (asked["op"], asked["token"], asked["args"]["event"], asked["args"]["session"]) == (
+        "agent.hook", TOKEN, "PostToolUse", "s1",
+    )  # fmt: skip
+    data = asked["args"]["data"]
+    assert data == {**told, "message": "m" * 500}
+    assert agent.spooled() == []
+
+
+def test_the_bell_wakes_with_its_exit_code(agent: Agent) -> None:
+    agent.open()
+    agent.answer = {"id": 1, "ok": {"out": None, "err": "you have mail", "code": 2}}
+    ran = agent.hook("bell", {"hook_event_name": "FileChanged", "file_path": "/x/bell"})
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", "you have mail")
+    assert agent.asked[0]["args"]["event"] == "FileChanged"
+
+
+def test_an_error_of_the_gateway_is_not_the_agents(agent: Agent) -> None:
+    agent.open()
+    agent.answer = {"id": 1, "error": {"code": "denied", "message": "no"}}
+    assert agent.hook("event", {"hook_event_name": "Stop"}).returncode == 0
+
+
+def test_without_a_gateway_events_wait_and_are_bounded(agent: Agent) -> None:
+    place = agent.directory / "spool"
+    place.mkdir()
+    for number in range(hook.SPOOLED + 5):
+        (place / f"{number:020}-1").write_text("{}")
+    for name in ("Stop", "SessionEnd"):
+        ran = agent.hook("event", {"hook_event_name": name, "session_id": "s1"})
+        assert (ran.returncode, ran.stdout) == (0, "")
+    kept = agent.spooled()
+    assert len(kept) == hook.SPOOLED
+    assert [e["event"] for e in kept[-2:]] == ["Stop", "SessionEnd"]
+    assert not any(TOKEN in p.read_text() for p in place.iterdir()), "a token is never written down"
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", "{} {}", "3", '{"a": ', "\0"])
+def test_malformed_input(agent: Agent, text: str) -> None:
+    """B80: a guard says no to it; an event of it keeps nobody from working."""
+    denied = agent.hook("guard", text)
+    assert denied.returncode == 2 and denied.stderr.startswith("rgt: nothing is allowed")
+    assert agent.hook("event", text).returncode == 0
+
+
+def bash(command: str) -> dict[str, Any]:
+    return {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": command}, "cwd": "/tmp"}
+
+
+def test_the_guard_denies_and_allows(agent: Agent) -> None:
+    ran = agent.hook("guard", bash("git push"))
+    said = json.loads(ran.stdout)["hookSpecificOutput"]
+    assert (ran.returncode, said["permissionDecision"]) == (0, "deny")
+    assert "`rgt done`" in said["permissionDecisionReason"]
+    allowed = agent.hook("guard", bash("pytest -q && git commit -am 'Ünïcode ☃'"))
+    assert (allowed.returncode, allowed.stdout, allowed.stderr) == (0, "", "")
+
+
+def test_without_a_policy_nothing_is_allowed(agent: Agent) -> None:
+    """B80: missing, unreadable, or not what it should be."""
+    policy = agent.directory / "policy.json"
+    for text in (None, "", "[]", "{}", "\0"):
+        policy.unlink(missing_ok=True)
+        if text is not None:
+            policy.write_text(text)
+        assert agent.hook("guard", bash("ls")).returncode == 2
+    assert agent.hook("guard", {"hook_event_name": "PreToolUse"}).returncode == 2
+
+
+def test_its_json_is_that_of_the_standard_library() -> None:
+    values: list[Any] = [{"a": [1, -2.5, True, None, 'é\n\u2028"\\']}, {}, [], "", {"x": {"y": []}}, "😀"]
+    for value in values:
+        assert json.loads(hook.dumps(value)) == value
+        assert hook.loads(json.dumps(value)) == value
+        assert hook.loads(" \n" + json.dumps(value, indent=1) + "\n") == value

@@ -1,0 +1,166 @@
+"""The sandbox with the real bubblewrap: what an agent can still do in it, and what not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rgt.host import hub, sandbox, worktrees
+from rgt.host.sandbox import Fence, unusable, words
+from rgt.model import refs
+from rgt.model.errors import RgtError
+from rgt.model.home import Home
+from rgt.model.runtime import Preset
+from tests.repos import make_rig, sh
+
+bubblewrap = pytest.mark.skipif(bool(unusable()), reason=unusable())
+
+
+@dataclass
+class Box:
+    """An agent's worktree in a rig of a town that has keys and a sibling."""
+
+    fence: Fence
+    preset: Preset
+    sibling: Path
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell script in the sandbox."""
+        argv = [*words(self.preset, self.fence), "sh", "-c", script]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+
+    def does(self, script: str) -> str:
+        """What a script prints, which must succeed."""
+        done = self.run(script)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fails(self, script: str) -> str:
+        """What a script complains of, which must fail."""
+        done = self.run(script)
+        assert done.returncode, done.stdout
+        return done.stderr
+
+
+@pytest.fixture
+def place(tmp: Path) -> Iterator[Path]:
+    """A directory that is not in /tmp, which an agent in a sandbox does not see."""
+    path = Path(tempfile.mkdtemp(prefix="rgt-", dir="/var/tmp"))
+    os.environ["GIT_CONFIG_GLOBAL"] = shutil.copy(str(tmp / "gitconfig"), str(path))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+async def box(place: Path) -> Box:
+    home = Home(place / "gtr")
+    rig, source, _ = await make_rig(home)
+    base = await hub.target_head(rig, "main")
+    nux, ace = [
+        await worktrees.prepare(rig, name, item, refs.work_branch(name, item), base)
+        for name, item in (("nux", "gt-00001"), ("ace", "gt-00002"))
+    ]
+    agent_dir = home.agent_dir("polecat/api/nux")
+    for path in (home.key, agent_dir / "policy.json", home.agent_dir("polecat/api/ace") / "x", place / ".ssh/id"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("secret")
+    (place / "cache").mkdir()
+    (place / ".netrc").write_text("secret")
+    preset = Preset(
+        name="x",
+        command=["x"],
+        sandbox=True,
+        sandbox_write=[str(place / "cache"), "/gone"],
+        sandbox_hide=[str(place / ".ssh"), str(place / ".netrc"), "/gone"],
+    )
+    return Box(Fence(home, rig, nux, agent_dir, str(source)), preset, ace)
+
+
+def test_no_sandbox_unless_it_is_wanted(home: Home) -> None:
+    fence = Fence(home, home.rig("api"), Path("/gone"), Path("/gone"))
+    assert words(Preset(name="x", command=["x"]), fence) == ()
+
+
+def test_a_machine_without_bubblewrap_says_so(home: Home, tmp: Path) -> None:
+    """And no agent starts outside of the sandbox that it was to have."""
+    path = os.environ["PATH"]
+    os.environ["PATH"] = str(tmp)
+    unusable.cache_clear()
+    try:
+        with pytest.raises(RgtError) as caught:
+            words(Preset(name="x", command=["x"], sandbox=True), Fence(home, home.rig("api"), tmp, tmp))
+    finally:
+        os.environ["PATH"] = path
+        unusable.cache_clear()
+    assert (caught.value.code, caught.value.message) == ("missing", "bubblewrap is not installed")
+
+
+@bubblewrap
+def test_10_a_commit_in_the_worktree_works(box: Box) -> None:
+    box.does("echo 1 > new && git add new && git commit -qm new && git status && git stash list")
+    assert sh(box.fence.worktree, "log", "-1", "--format=%s") == "new"
+    assert sh(box.fence.rig.hub, "log", "-1", "--format=%s", refs.work_branch("nux", "gt-00001")) == "new"
+    box.does("echo 2 > new && git stash && git stash pop && git checkout -q -b mine && git branch -D mine 2>&1; true")
+
+
+@bubblewrap
+def test_10_siblings_the_rig_and_the_target_can_be_read_and_not_written(box: Box) -> None:
+    sibling, source, bare = box.sibling, Path(box.fence.rig_path), box.fence.rig.hub
+    for path in (sibling / "x", source / "x", bare / "config", bare / "hooks/pre-push", bare / "packed-refs"):
+        assert "Read-only file system" in box.fails(f"echo x >> '{path}'"), path
+    assert box.does(f"cat '{sibling}/README.md' '{source}/README.md'") == "# sample\n" * 2
+    target = refs.target("main")
+    before = sh(bare, "rev-parse", target)
+    round_the_hooks = f"git -c core.hooksPath=/dev/null update-ref {target} HEAD"
+    assert "unable to create" in box.fails(f"git commit -q --allow-empty -m x && {round_the_hooks}").lower()
+    assert "Read-only file system" in box.fails(f"git rev-parse HEAD > '{bare}/{target}'")
+    assert sh(bare, "rev-parse", target) == before
+
+
+@bubblewrap
+def test_10_keys_and_other_agents_are_not_there(box: Box, place: Path) -> None:
+    home, rig = box.fence.home, box.fence.rig
+    for path in (home.key, home.config, home.agent_dir("polecat/api/ace"), place / ".ssh/id", home.temporal):
+        assert "No such file" in box.fails(f"ls '{path}'"), path
+    for path in (hub.landing_key(rig), place / ".netrc"):
+        assert "Permission denied" in box.fails(f"cat '{path}'"), path
+    assert "Read-only" in box.fails(f"echo {{}} > '{box.fence.agent_dir}/policy.json'")
+    box.does(f"echo x > '{box.fence.agent_dir}/mine' && echo x > '{place}/cache/x' && echo x > /tmp/x")
+    assert (place / "cache/x").exists() and (box.fence.agent_dir / "tmp/x").exists()
+
+
+@bubblewrap
+def test_10_nobody_outside_is_seen_or_signalled(box: Box) -> None:
+    sleeper = subprocess.Popen(["sleep", "60"], env={**os.environ, "GTR_TOKEN": "secret"})
+    try:
+        box.fails(f"kill -9 {sleeper.pid}")
+        assert "secret" not in box.does("cat /proc/[0-9]*/environ")
+        assert sleeper.poll() is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+@bubblewrap
+def test_it_ends_with_its_parent(box: Box) -> None:
+    argv = [*words(box.preset, box.fence), "sh", "-c", "echo up; exec sleep 60"]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "up\n"
+    process.kill()
+    process.wait()
+    assert process.stdout.read() == "", "nobody holds the other end any more"
+
+
+@bubblewrap
+def test_what_is_no_worktree_of_the_hub_is_refused(box: Box, tmp: Path) -> None:
+    (tmp / "wt").mkdir()
+    fence = Fence(box.fence.home, box.fence.rig, tmp / "wt", box.fence.agent_dir)
+    with pytest.raises(RgtError, match="is no worktree"):
+        sandbox.words(box.preset, fence)
