@@ -57,6 +57,7 @@ def _last(fence: Fence, rest: list[str]) -> str:
     """Programs that write what their last word names."""
     named = [w.partition("=")[2] for w in rest if w.startswith("--target-directory=")]
     named += [rest[at + 1] for at, w in enumerate(rest[:-1]) if w == "-t"]
+    named += [w[2:] for w in rest if w.startswith("-t/")]
     words = _operands(rest, "tSg")
     return next((why for path in named or words[-1:] if (why := fence.write(path))), "")
 

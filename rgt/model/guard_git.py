@@ -120,14 +120,16 @@ def _switch(git: Git, target: str, branch: str) -> str:
     words = git.plain()
     made = git.has("bBcCt", "--create", "--force-create", "--orphan")
     joined = [o[2:] for o in git.options() if o[1:2] in "bBcC"]
-    if _names([*(words[:1] if made or "--" not in git.args else []), *joined], target):
+    if _names([*(words[:1] if made or "--" not in git.args[:-1] else []), *joined], target):
         return f"stay on {branch or 'your branch'}: `git merge origin/{target}` brings it up to date"
     return ""
 
 
 def _branch(git: Git, target: str, branch: str) -> str:
     if not git.has("dDmMcCf", "--delete", "--move", "--copy", "--force"):
-        return f"{target} is the merge queue's: name yours otherwise" if _names(git.plain()[:1], target) else ""
+        asks = git.has("lv", "--list", "--contains", "--no-contains", "--merged", "--no-merged", "--points-at")
+        named = not asks and _names(git.plain()[:1], target)
+        return f"{target} is the merge queue's: name yours otherwise" if named else ""
     if _names(git.plain(), target):
         return DONE.format(target=target)
     if any(w.startswith("polecat/") and w != branch for w in git.plain()):

@@ -126,6 +126,16 @@ def test_without_a_gateway_events_wait_and_are_bounded(agent: Agent) -> None:
     assert not any(TOKEN in p.read_text() for p in place.iterdir()), "a token is never written down"
 
 
+def test_a_gateway_that_says_nothing_is_not_waited_for(agent: Agent) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        os.chdir(agent.root / "gtr" / "runtime")
+        silent.bind("socket")
+        os.chdir("/")
+        silent.listen()
+        assert agent.hook("event", {"hook_event_name": "Stop", "session_id": "s1"}).returncode == 0
+    assert [e["event"] for e in agent.spooled()] == ["Stop"]
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{} {}", "3", '{"a": ', "\0"])
 def test_malformed_input(agent: Agent, text: str) -> None:
     """B80: a guard says no to it; an event of it keeps nobody from working."""
