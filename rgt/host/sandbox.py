@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,13 @@ def _scratch(fence: Fence) -> list[str]:
     """A `/tmp` of its own, which outlives a restart and takes no memory; tmux's sockets are in the common one."""
     scratch = fence.agent_dir / "tmp"
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return ["--bind", str(scratch), "/tmp"]
+    mounts = ["--bind", str(scratch), "/tmp"]
+    # An installation below the common one is not there any more.
+    return mounts + (_only(Path(sys.prefix)) if sys.prefix.startswith("/tmp/") else [])
+
+
+def _only(path: Path) -> list[str]:
+    return ["--ro-bind", str(path), str(path)]
 
 
 def _town(fence: Fence) -> Iterator[str]:

@@ -18,6 +18,9 @@ command = ["{python}", "-I", "-S", "{runtimes}/scripted.py", "--dir", "{agent_di
 ask = ["sh", "-c", 'echo "asked $0: $1 in $PWD"; rgt status; echo "code $?"', "{session}"]
 """
 
+HANDED_OVER = (0, -15)
+"""Exit codes of a handoff: the session that ends may take the command along that has asked for it."""
+
 
 def add_rig(town: LiveTown, name: str) -> None:
     make_repo(town.root / name)
@@ -78,7 +81,7 @@ def test_a_worker_killed_in_a_handoff_loses_nothing(shared: LiveTown) -> None:
     town = shared
     add_rig(town, "killed")
     item, agent = slung(town, "killed")
-    assert agent.run("handoff", "the worker dies now").code == 0
+    assert agent.run("handoff", "the worker dies now").code in HANDED_OVER
     town.kill("worker")
     agent.kill()
     fresh = agent_of(town, item, after=agent)
@@ -151,7 +154,7 @@ def test_crew_hands_over_too_and_forgets_other_items(shared: LiveTown) -> None:
     town.sling(one, target="crewed/max")
     before = agent_of(town, one)
     for generation in (2, 3, 4, 5):
-        assert before.run("handoff", f"said in {generation - 1}").code == 0
+        assert before.run("handoff", f"said in {generation - 1}").code in HANDED_OVER
         before.kill()
         agent = agent_of(town, one, after=before)
         state = shown(town, agent)
