@@ -128,8 +128,8 @@ async def _clear(tmux: Tmux, spec: Launch) -> Session | None:
         else:
             await tmux.kill_session(name)
     # Of a process whose tmux server died under it, nothing but its marks is left.
-    root = spec.env.get("GTR_ROOT")
-    for proc in processes.find_by_env("GTR_AGENT", spec.agent, **({"GTR_ROOT": root} if root else {})):
+    root = spec.env.get("GTR_ROOT", "")
+    for proc in processes.find_by_env("GTR_AGENT", spec.agent, GTR_ROOT=root) if root else ():
         nonce = processes.environ(proc.pid).get("GTR_NONCE", "")
         if nonce and nonce != spec.nonce:
             await processes.end(proc, 1.0, {"GTR_NONCE": nonce})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -31,7 +32,7 @@ INSTALLED = os.environ.get("RGT_RUNTIMES", "")
 NAMES = ("codex", "copilot", "gemini", "opencode")
 MODELS = {"codex": "gpt-5.4", "copilot": "", "gemini": "gemini-2.5-pro", "opencode": "stub/m"}
 """Models whose API the stub speaks: of the newest, codex gives tools in another form."""
-NONCE = "n0nce-n0nce"
+NONCE = f"n0nce-{secrets.token_hex(4)}"
 HOOK = """\
 import json, os, sys
 given = json.load(sys.stdin)
