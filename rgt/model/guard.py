@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from rgt.model import guard_words as lists
 from rgt.model.guard_code import refused_code
-from rgt.model.guard_files import PROGRAMS, in_place
-from rgt.model.guard_git import DONE, PUSHES, READS, Git, refusal, runs, written
+from rgt.model.guard_files import PROGRAMS, directed, in_place, mounted
+from rgt.model.guard_git import DONE, PUSHES, Git, changes, refusal, runs, written
 from rgt.model.guard_line import GIVEN, MADE, PIPE, WRITES, Command, Word
 from rgt.model.guard_places import Places
 from rgt.model.guard_shell import Unclear, commands
@@ -21,6 +21,9 @@ TYPE_CHECKING = False  # as in typing, whose import takes longer than a decision
 if TYPE_CHECKING:
     from typing import Any
 
+DEEPEST = 8
+"""Programs within programs, as in `env nice sh -c`, that are followed."""
+TOO_DEEP = "it is nested too deep to be understood; write it plainly"
 ASK = "ask with `rgt escalate`"
 TOOLS = {
     "AskUserQuestion": "nobody sits at this terminal; ask with `rgt escalate`, then do what you can",
@@ -35,6 +38,10 @@ TOOLS = {
     "ListAgents": "`rgt agents list` shows the agents of the town",
 }
 """Tools that no agent may use, with what to do instead."""
+LONGEST = 32_768
+"""Characters that the variables in one word may stand for; more is as good as unknown."""
+LINE = 262_144
+"""Characters of a command; a shell takes no more in one argument either."""
 EDITORS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 READERS = ("Read", "Grep", "Glob", "LS")
 UNSEEN_SHELL = (
@@ -101,6 +108,8 @@ class _Fence(Places):
             "RGT_BIN": "rgt", "!": lists.JOB, PIPE: lists.PIPED, MADE: "/tmp/made",
         }  # fmt: skip
         """Variables whose value can be seen in the line."""
+        self.produced: list[str] = []
+        """What `cat <<END`, `echo` and `printf` put into the pipeline that is looked at."""
         self.pipeline: list[list[str]] = []
         """Commands whose output goes into the one that is looked at."""
 
@@ -108,8 +117,10 @@ class _Fence(Places):
 
     def line(self, text: str, depth: int = 0) -> str:
         """Why this script may not run."""
-        if depth > 8:
-            return "it is nested too deep to be understood; write it plainly"
+        if depth > DEEPEST:
+            return TOO_DEEP
+        if len(text) > LINE:
+            return "the line is too long to be understood; put what it holds into a file"
         try:
             found = commands(text)
         except Unclear as e:
@@ -121,7 +132,7 @@ class _Fence(Places):
             if command.scope and (not places or places[-1][0] != command.scope):
                 places.append((command.scope, self.cwd))
             if not command.piped:
-                self.pipeline = []
+                self.pipeline, self.produced = [], []
             if why := self.command(command, depth):
                 return why
         if places:
@@ -152,6 +163,7 @@ class _Fence(Places):
                 return why
         why = self.run(words, command, depth) if words else ""
         self.pipeline.append(words or ["true"])
+        self.produced += command.here + (words[1:] if words and words[0] in ("echo", "printf") else [])
         return why
 
     def text(self, word: Word) -> str:
@@ -159,12 +171,17 @@ class _Fence(Places):
         if not word.unknown:
             return word.text.replace(lists.UNSEEN, "\0")
         parts = word.text.split("\0")
+        self.known["PWD"] = self.cwd or "\0"
         values = [self.known.get(name, "\0") if name else "\0" for name in word.names]
+        if sum(map(len, values)) > LONGEST:  # values of values grow without end, as with `X=$X$X`
+            return "\0"
         text = "".join(part + value for part, value in zip(parts, [*values, ""], strict=False))
         return text.replace(lists.UNSEEN, "\0")
 
     def run(self, words: list[str], command: Command, depth: int) -> str:
         """Why this program may not be run with these words."""
+        if depth > DEEPEST:
+            return TOO_DEEP
         if "\0" in words[0]:
             return self.unknown_program(words)
         name = words[0].rpartition("/")[2]
@@ -189,13 +206,17 @@ class _Fence(Places):
         if name in ("cd", "pushd"):
             self.go(rest)
             return ""
-        if name in ("export", "declare", "typeset", "local", "readonly", "unset"):
+        if name in ("export", "declare", "typeset", "local", "readonly", "unset", "read", "mapfile", "readarray"):
             return self.declared(rest)
+        if name == "printf" and rest[:1] == ["-v"]:
+            return self.declared(rest[1:2])
         if name == "git":
             return self.git(rest, depth)
         rule = PROGRAMS.get(name)
         if rule is not None:
-            return rule(self, rest) or self.spoken(name, rest, depth)
+            return rule(self, rest) or self.embedded(name, [*rest, *command.here]) or self.spoken(name, rest, depth)
+        if name in lists.EMBEDS and (why := self.embedded(name, [*rest, *command.here])):
+            return why
         if name in lists.OTHERS:
             return f"`{name}` is not for agents: work as the user that you are"
         if name in lists.KILLERS or (name == "kill"):
@@ -206,6 +227,8 @@ class _Fence(Places):
             return "terminals of the town are not yours; write to others with `rgt mail send`"
         if name in ("temporal", "tctl"):
             return f"the state of the town is not changed by hand; {ASK}"
+        if name in ("docker", "podman") and (why := mounted(self, rest)):
+            return why
         if name in lists.PUBLISHERS and (why := self.publish(name, rest)):
             return why
         if name.rstrip("0123456789.") in lists.INTERPRETERS:
@@ -216,17 +239,26 @@ class _Fence(Places):
         """A command within the words of a program that the guard does not know, which may run it."""
         if name in lists.QUOTES:
             return ""
+        if why := directed(self, rest):
+            return why
         for at, word in enumerate(rest[:-1]):
             last = word.rpartition("/")[2]
             if (last == "git" and rest[at + 1] in PUSHES) or (last in lists.SHELLS and rest[at + 1] in ("-c", "-lc")):
                 return self.run(rest[at:], Command(), depth + 1)
         return ""
 
+    def embedded(self, name: str, rest: list[str]) -> str:
+        """A command within one word, for programs that run such."""
+        if name not in lists.EMBEDS:
+            return ""
+        runs = any(w in word for word in rest for w in ("git push", "git send-pack", "tmux kill", "temporal workflow"))
+        return f"what `{name}` would run is not for agents; " + DONE.format(target=self.target) if runs else ""
+
     def unknown_program(self, words: list[str]) -> str:
         """A program whose name is only known when it runs."""
         if self.role == "crew":
             return ""
-        if len(words) == 1 and words[0].strip("\0") == "":
+        if len(words) == 1 and words[0].replace(GIVEN, "").strip("\0") == "":
             return "which program this runs cannot be seen; write its name out"
         if any(w in lists.SENSITIVE for w in words[1:]) or (len(words) > 1 and words[1].strip("\0") == "" and words[1]):
             return "which program this runs cannot be seen; write its name out"
@@ -244,7 +276,7 @@ class _Fence(Places):
     def shell(self, name: str, rest: list[str], command: Command, depth: int) -> str:
         """`sh -c LINE`, `sh FILE`, `… | sh`."""
         if name == "busybox":
-            return self.run(rest, command, depth) if rest else ""
+            return self.run(rest, command, depth + 1) if rest else ""
         at = 0
         while at < len(rest):
             word = rest[at]
@@ -256,6 +288,8 @@ class _Fence(Places):
                 self.known.update({str(n): value for n, value in enumerate(following[1:])})
                 return self.script(following[0] if following else "", depth, f"the line for `{name} -c`")
             elif not word.startswith(("-", "+")):
+                if "\n" in word or " " in word:
+                    return self.script(word, depth, f"the line for `{name}`")
                 return UNSEEN_SHELL if word in (lists.PIPED, "/dev/stdin") else ""
             at += 1
         if command.here:
@@ -267,11 +301,14 @@ class _Fence(Places):
     def wrapped(self, name: str, rest: list[str], command: Command, depth: int) -> str:
         """`env X=1 PROGRAM …` and its like."""
         if name == "script":
-            line = next((rest[at + 1] for at, w in enumerate(rest[:-1]) if w in ("-c", "--command")), "")
+            given = (
+                at for at, w in enumerate(rest[:-1]) if w == "--command" or (w[:1] == "-" != w[1:2] and w[-1] == "c")
+            )
+            line = next((rest[at + 1] for at in given), "")
             return self.script(line, depth, "what `script` runs")
         if name in lists.SUBCOMMANDS:
             if lists.SUBCOMMANDS[name] not in rest:
-                return self.publish(name, rest)
+                return self.publish(name, rest) or directed(self, rest)
             rest = rest[rest.index(lists.SUBCOMMANDS[name]) + 1 :]
         at, skip = 0, int(name in lists.PLACED)
         while at < len(rest):
@@ -305,9 +342,19 @@ class _Fence(Places):
                 break
         inner = rest[at:]
         if not inner:
-            return ""
+            return UNSEEN_SHELL if name == "parallel" and command.piped else ""
+        if (
+            name == "env"
+            and any(w in ("-i", "-", "--ignore-environment") for w in rest[:at])
+            and inner[0] in lists.TOWN
+        ):
+            return "run `rgt` as you are; without its environment it does not know you"
         if name == "watch" and len(inner) == 1:
             return self.script(inner[0], depth, "what `watch` runs")
+        if name == "parallel" and inner[0] == ":::":
+            return UNSEEN_SHELL
+        if name == "parallel" and " " in inner[0]:
+            return self.script(inner[0].replace("{}", GIVEN), depth, "what `parallel` runs")
         if name in ("xargs", "parallel"):
             found = self.pipeline[0] if self.pipeline and inner[0].rpartition("/")[2] in PROGRAMS else []
             roots = [w for w in found[1:2] if found[0] == "find" and not w.startswith("-")]
@@ -338,11 +385,7 @@ class _Fence(Places):
                 return why
         if why := next((why for path in written(git) if (why := self.write(path))), ""):
             return why
-        if (
-            git.verb
-            and git.verb not in READS
-            and git.verb not in ("clone", "init", "config", "fetch", "branch", "remote")
-        ):
+        if changes(git):
             return self.write(git.directory or ".", "git would change another place there")
         return ""
 
@@ -358,7 +401,12 @@ class _Fence(Places):
         return "only jobs that you began in the same line may be ended, as `kill $!` or `kill %1`"
 
     def publish(self, name: str, rest: list[str]) -> str:
-        words = [w for w in rest if not w.startswith("-")]
+        valued = lists.PUBLISHERS_VALUED
+        words = [w for at, w in enumerate(rest) if w[:1] not in "-+" and (not at or rest[at - 1] not in valued)]
+        if len(words) > 1 and words[0] in ("image", "compose", "manifest"):
+            words = words[1:]
+        if name in ("docker", "podman") and "--push" in rest and "build" in words[:2]:
+            words = ["push"]
         if not words or words[0] not in lists.PUBLISHERS.get(name, ()):
             return ""
         if name in ("gh", "glab") and len(words) > 1 and words[1] in lists.GH_READS:
@@ -367,8 +415,22 @@ class _Fence(Places):
 
     def code(self, name: str, rest: list[str], command: Command) -> str:
         """Programs in other languages: their code as far as it is in the line, and what they are piped."""
-        if command.piped and not [w for w in rest if w != "-"] and any(c[0] in lists.FETCHERS for c in self.pipeline):
+        alone = not [w for w in rest if w != "-"]
+        if lists.PIPED in rest or (command.piped and alone and any(c[0] in lists.FETCHERS for c in self.pipeline)):
             return UNSEEN_SHELL
+        if (
+            name.startswith("python")
+            and rest[:1] == ["-m"]
+            and rest[1:2] in (["twine"], ["flit"], ["hatch"], ["poetry"])
+        ):
+            return self.publish(rest[1], rest[2:])
+        texts = [*command.here, *(self.produced if command.piped and alone else [])]
         if name in ("perl", "ruby") and (why := in_place(self, rest)):
             return why
-        return refused_code(name, rest, command.here, self.worktree, (self.home, self.rig_path), self.target)
+        if name.endswith("awk") and rest[:2] == ["-i", "inplace"]:
+            rest = rest[2:]
+            if why := next((why for path in rest[1:] if (why := self.write(path))), ""):
+                return why
+        return directed(self, rest) or refused_code(
+            name, rest, texts, self.worktree, (self.home, self.rig_path), self.target
+        )

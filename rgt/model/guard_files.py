@@ -17,6 +17,12 @@ if TYPE_CHECKING:
         def write(self, path: str, why: str = "") -> str:
             """Why this file may not be written."""
 
+        def guarded(self, path: str) -> str:
+            """Why a place of the town may not be written."""
+
+        def covers(self, where: str) -> str:
+            """Why a directory may not be given away: a place of the town is in it."""
+
         def resolved(self, path: str) -> str | None:
             """The absolute path; None when it cannot be seen."""
 
@@ -55,20 +61,26 @@ def _rm(fence: Fence, rest: list[str]) -> str:
 
 def _last(fence: Fence, rest: list[str]) -> str:
     """Programs that write what their last word names."""
-    named = [w.partition("=")[2] for w in rest if w.startswith("--target-directory=")]
-    named += [rest[at + 1] for at, w in enumerate(rest[:-1]) if w == "-t"]
-    named += [w[2:] for w in rest if w.startswith("-t/")]
-    words = _operands(rest, "tSg")
-    return next((why for path in named or words[-1:] if (why := fence.write(path))), "")
+    return _written(fence, _into(rest) or _operands(rest, "tSgmo")[-1:])
+
+
+def _into(rest: list[str]) -> list[str]:
+    """The directory that `-t` names."""
+    return _valued(rest, "t", "--target-directory") if any(w[:2] == "-t" or w[:3] == "--t" for w in rest) else []
 
 
 def _move(fence: Fence, rest: list[str]) -> str:
-    return next((why for path in _operands(rest, "tS") if (why := fence.write(path))), "")
+    return _written(fence, [*_into(rest), *_operands(rest, "tS")])
 
 
 def _link(fence: Fence, rest: list[str]) -> str:
     words = _operands(rest, "tS")
-    return fence.write(words[-1]) if len(words) > 1 else ""
+    # What a symbolic link says is read from where it stands, not from here.
+    soft = any(w.startswith("-") and not w.startswith("--") and "s" in w for w in rest) or "--symbolic" in rest
+    targets = [w for w in words if not soft or w.startswith(("/", "~"))]
+    if why := next((why for path in targets if (why := fence.guarded(path))), ""):
+        return why + ", and copy what you need: writing through a link changes what it leads to"
+    return _written(fence, _into(rest) or (words[-1:] if len(words) > 1 else []))
 
 
 def _each(fence: Fence, rest: list[str]) -> str:
@@ -95,6 +107,8 @@ def _dd(fence: Fence, rest: list[str]) -> str:
 
 def _find(fence: Fence, rest: list[str]) -> str:
     roots: list[str] = []
+    while rest[:1] and rest[0] in ("-L", "-H", "-P"):
+        rest = rest[1:]
     for word in rest:
         if word.startswith(("-", "(", "!")):
             break
@@ -149,6 +163,69 @@ def _unzip(fence: Fence, rest: list[str]) -> str:
     return _written(fence, _valued(rest, "d"))
 
 
+def _rsync(fence: Fence, rest: list[str]) -> str:
+    return _written(fence, _operands(rest, "efTB")[-1:])
+
+
+def _output(fence: Fence, rest: list[str]) -> str:
+    """Programs that write what `-o` names, and what directory `-d` says."""
+    return _written(fence, _valued(rest, "o", "--output"))
+
+
+def _patch(fence: Fence, rest: list[str]) -> str:
+    named = _valued(rest, "do", "--directory", "--output")
+    return _written(fence, [*named, *_operands(rest, "pdoiFDBrVYz")[:1]])
+
+
+def _second(fence: Fence, rest: list[str]) -> str:
+    return _written(fence, _operands(rest, "blnCafsw")[1:2])
+
+
+def _first(fence: Fence, rest: list[str]) -> str:
+    return _written(fence, _operands(rest, "ixnPT")[:1])
+
+
+def _edited(fence: Fence, rest: list[str]) -> str:
+    return _written(fence, [w for w in _operands(rest, "cSsuTt") if not w.startswith("+")])
+
+
+def mounted(fence: Fence, rest: list[str]) -> str:
+    """What of this machine a container may write."""
+    for mount in _valued(
+        [w for w in rest if w[:2] == "-v" or w[:1] != "-" or w.startswith("--volume")], "v", "--volume"
+    ):
+        place, _, inner = mount.partition(":")
+        where = fence.resolved(place) if place[:1] in "/.~" and not inner.endswith(":ro") else None
+        if where is not None and (why := fence.guarded(place) or fence.covers(where)):
+            return why
+    return ""
+
+
+def directed(fence: Fence, rest: list[str]) -> str:
+    """What other programs are told to write, or where to work, when that is a place of the town."""
+    for at, word in enumerate(rest):
+        option, equals, value = word.partition("=")
+        if option not in DIRECTED and word[:2] not in ("-o", "-C"):
+            continue
+        value = (
+            value
+            if equals
+            else word[2:]
+            if word[:2] in ("-o", "-C") and len(word) > 2
+            else "".join(rest[at + 1 : at + 2])
+        )
+        if value and (why := fence.guarded(value)):
+            return why
+    return ""
+
+
+DIRECTED = frozenset(
+    "-o -C -D -d --output --out --outdir --out-dir --output-dir --directory --dir --prefix --target-dir --chdir "
+    "--root-dir --cwd --manifest-path -f --file".split()
+)
+"""Options by which many programs are told so."""
+
+
 def in_place(fence: Fence, rest: list[str]) -> str:
     """`perl -pi -e CODE FILE…`."""
     if not any(w.startswith("-") and not w.startswith("--") and "i" in w.partition("e")[0] for w in rest):
@@ -159,8 +236,10 @@ def in_place(fence: Fence, rest: list[str]) -> str:
 PROGRAMS = {
     "rm": _rm, "rmdir": _rm, "shred": _each, "mkdir": _each, "mkfifo": _each, "unlink": _each, "truncate": _each,
     "tee": _each, "touch": _each,
-    "cp": _last, "install": _last, "rsync": _last, "scp": _last, "mv": _move, "ln": _link, "chmod": _owned,
+    "cp": _last, "install": _last, "rsync": _rsync, "scp": _last, "mv": _move, "ln": _link, "chmod": _owned,
     "chown": _owned, "chgrp": _owned, "sed": _sed, "gsed": _sed, "dd": _dd, "find": _find, "fd": _find,
-    "curl": _curl, "wget": _wget, "tar": _tar, "unzip": _unzip,
+    "curl": _curl, "wget": _wget, "tar": _tar, "bsdtar": _tar, "unzip": _unzip, "sort": _output, "patch": _patch,
+    "split": _second, "uniq": _second, "zip": _first, "vi": _edited, "vim": _edited, "nvim": _edited, "ex": _edited,
+    "ed": _edited, "nano": _edited, "emacs": _edited,
 }  # fmt: skip
 """Programs that write what their words name."""

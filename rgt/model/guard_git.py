@@ -22,8 +22,9 @@ VALUED = frozenset(
 """Options before the command that take the next word."""
 SAFE_KEYS = tuple(
     "user. color. advice. merge.conflictstyle rebase. log. core.quotepath core.autocrlf core.safecrlf "
-    "init.defaultbranch commit.gpgsign tag.gpgsign format. blame. column. status. gc.auto protocol. diff.renames "
-    "diff.algorithm diff.context diff.noprefix diff.mnemonicprefix core.pager pager. core.editor "
+    "init.defaultbranch commit.gpgsign tag.gpgsign format. blame. column. status. gc.auto diff.renames "
+    "diff.algorithm diff.context diff.noprefix diff.mnemonicprefix core.pager pager. core.editor core.filemode "
+    "core.ignorecase merge.ff merge.tool merge.renamelimit diff.tool pull. rerere. protocol.version "
     "sequence.editor".split()
 )
 """Settings that `-c` and `git config` may set."""
@@ -118,8 +119,15 @@ def _names(words: list[str], target: str) -> bool:
 
 def _switch(git: Git, target: str, branch: str) -> str:
     words = git.plain()
-    made = git.has("bBcCt", "--create", "--force-create", "--orphan")
+    made = git.has("bBcC", "--create", "--force-create", "--orphan")
     joined = [o[2:] for o in git.options() if o[1:2] in "bBcC"]
+    joined += [o.partition("=")[2] for o in git.options() if o.startswith("--")]
+    if not made and git.has("t", "--track"):
+        joined += [w.partition("/")[2] for w in words[:1]]
+    own, polecat = branch.rpartition("/")[0] + "/", branch.startswith("polecat/")
+    others = len(words) == 1 and words[0].startswith("polecat/") and not words[0].startswith(own)
+    if polecat and others and not made:
+        return "that is the branch of another agent; work on your own, and read theirs with `git show`"
     if _names([*(words[:1] if made or "--" not in git.args[:-1] else []), *joined], target):
         return f"stay on {branch or 'your branch'}: `git merge origin/{target}` brings it up to date"
     return ""
@@ -148,8 +156,12 @@ def _remote(git: Git, target: str, branch: str) -> str:
 
 
 def _fetch(git: Git, target: str, branch: str) -> str:
+    if any(w.startswith("ext::") for w in git.args):
+        return "`ext::` runs a program; name a repository"
     written = [w.rpartition(":")[2] for w in git.plain() if ":" in w and "//" not in w]
-    if _names(written, target) or any(w.startswith("refs/rgt") for w in written):
+    written += [o.rpartition(":")[2] for o in git.options() if o.startswith("--refmap=")]
+    guarded = ("refs/rgt", "refs/heads/*", "refs/heads/polecat/", "polecat/")
+    if _names(written, target) or any(w.startswith(guarded) for w in written):
         return f"`git fetch` may not write {target}; fetch without a colon"
     return ""
 
@@ -174,6 +186,21 @@ def _config(git: Git, target: str, branch: str) -> str:
     return ""
 
 
+def _clone(git: Git, target: str, branch: str) -> str:
+    if any(w.startswith("ext::") for w in git.args):
+        return "`ext::` runs a program; name a repository"
+    settings = [git.args[at + 1] for at, w in enumerate(git.args[:-1]) if w in ("-c", "--config")]
+    settings += [w.partition("=")[2] for w in git.options() if w.startswith("--config=")]
+    if bad := next((s for s in settings if not _harmless(*s.partition("=")[::2])), ""):
+        return f"`git clone -c {_shown(bad)}` is not for agents; leave it out"
+    return ""
+
+
+def _stash(git: Git, target: str, branch: str) -> str:
+    words = git.plain()
+    return f"{target} is the merge queue's" if words[:1] == ["branch"] and _names(words[1:2], target) else ""
+
+
 def _reads_ref(git: Git, target: str, branch: str) -> str:
     return "" if len(git.plain()) < 2 and not git.has("d", "--delete") else DONE.format(target=target)
 
@@ -188,6 +215,8 @@ def _publishes(git: Git, target: str, branch: str) -> str:
 
 RULES = {
     "checkout": _switch,
+    "clone": _clone,
+    "stash": _stash,
     "switch": _switch,
     "branch": _branch,
     "remote": _remote,
@@ -210,16 +239,43 @@ READS = frozenset(
 """Commands that change nothing, wherever they run."""
 
 
+SHOWS = {
+    "branch": ("--list", "--show-current", "--contains", "--merged", "--no-merged", "-l"),
+    "config": ("--get", "--get-all", "--get-regexp", "--list", "-l", "get", "list"),
+    "remote": ("show", "get-url"),
+    "bundle": ("verify", "list-heads"),
+    "stash": ("list", "show"),
+    "worktree": ("list",),
+    "tag": ("-l", "--list", "--contains"),
+}
+"""Of commands that change something, the words by which they only show it."""
+
+
+def changes(git: Git) -> bool:
+    """Whether this command would change the repository that it works on."""
+    if not git.verb or git.verb in READS or git.verb in ("clone", "init", "ls-remote", "archive"):
+        return False
+    if git.verb in ("branch", "remote", "tag") and not git.plain():
+        return False
+    if git.verb == "config" and len(git.plain()) == 1 and len(git.args) == 1:
+        return False
+    return not any(w in SHOWS.get(git.verb, ()) for w in git.args)
+
+
 def written(git: Git) -> list[str]:
     """Places that this command would write, beside its own repository."""
     found = []
     for at, word in enumerate(git.args):
         option, equals, value = word.partition("=")
-        if option in ("--output", "--output-directory") or (word == "-o" and git.verb in ("archive", "format-patch")):
+        if option in ("--output", "--output-directory", "--separate-git-dir") or (
+            word == "-o" and git.verb in ("archive", "format-patch")
+        ):
             found += [value] if equals else git.args[at + 1 : at + 2]
     words = git.plain()
     if git.verb == "clone" or (git.verb == "bundle" and words[:1] == ["create"]):
         found += words[1:2]
+        if git.verb == "clone" and len(words) == 1:
+            found.append(words[0].rstrip("/").rpartition("/")[2].removesuffix(".git"))
     elif git.verb == "init":
         found += words[:1]
     return found
@@ -232,6 +288,13 @@ def runs(git: Git) -> list[str]:
     found = []
     for at, word in enumerate(git.args):
         option, equals, value = word.partition("=")
-        if option in ("-x", "--exec", "--extcmd", "--upload-pack", "--receive-pack"):
+        cut = option.startswith("--ex") and git.verb == "rebase"
+        if cut or option in ("-x", "--exec", "--extcmd", "--upload-pack", "--receive-pack"):
             found.append(value if equals else " ".join(git.args[at + 1 : at + 2]))
+        elif git.verb == "clone" and word == "-u":
+            found += git.args[at + 1 : at + 2]
+        elif len(word) > 2 and (
+            (git.verb == "rebase" and word[:2] == "-x") or (git.verb == "grep" and word[:2] == "-O")
+        ):
+            found.append(word[2:])
     return found

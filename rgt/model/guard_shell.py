@@ -72,8 +72,9 @@ class _Reader:
                     self.scope = (*self.scope, object())
                 elif token == ")":
                     self.scope = self.scope[: max(base, len(self.scope) - 1)]
+                fed = token == "(" and command.piped and not command.words
                 command = Command(self.scope)
-                command.piped = token in ("|", "|&")
+                command.piped = fed or token in ("|", "|&")
             elif kind == "redirect":
                 self._redirect(command, token)
             elif kind == "word":
@@ -351,6 +352,8 @@ class _Reader:
         inner = self.text[self.at + 1 : reader.at - 1].strip()
         if inner in ("mktemp", "mktemp -d"):
             name = MADE
+        elif inner == "pwd":
+            name = "PWD"
         self.at = reader.at
         self._add_unknown(word, name)
 

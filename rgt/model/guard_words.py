@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SHELLS = frozenset("sh bash dash zsh ksh mksh fish busybox".split())
+SHELLS = frozenset("sh bash dash ash rbash zsh ksh mksh fish busybox".split())
 WRAPPERS = {
     "env": "uS", "command": "", "builtin": "", "exec": "a", "nohup": "", "time": "fo", "nice": "n", "ionice": "cn",
     "setsid": "", "stdbuf": "ioe", "timeout": "ks", "xargs": "IiLlnPsdEa", "unbuffer": "", "chronic": "",
@@ -33,10 +33,15 @@ PUBLISHERS = {
     "npm": ("publish", "unpublish", "login"), "yarn": ("publish", "npm"), "pnpm": ("publish",),
     "cargo": ("publish", "login"), "twine": ("upload",), "poetry": ("publish",), "uv": ("publish",), "gem": ("push",),
     "docker": ("push", "login"), "podman": ("push", "login"), "hub": ("push", "pull-request", "release"),
-    "gh": ("pr", "release", "repo", "api", "auth", "workflow", "secret"), "glab": ("mr", "release", "api"),
-    "mvn": ("deploy",), "hatch": ("publish",), "flit": ("publish",),
+    "gh": ("pr", "issue", "release", "repo", "api", "auth", "workflow", "secret"), "glab": ("mr", "release", "api"),
+    "mvn": ("deploy",), "hatch": ("publish",), "flit": ("publish",), "gradle": ("publish",), "gradlew": ("publish",),
+    "svn": ("commit", "ci"), "hg": ("push",),
 }  # fmt: skip
 """Programs whose first words send work elsewhere."""
+PUBLISHERS_VALUED = frozenset(
+    "--prefix -w --workspace -C --dir --filter --registry --context -R --repo -f --file -H --host".split()
+)
+"""Their options that take a word."""
 GH_READS = ("view", "list", "diff", "checks", "status", "checkout")
 INTERPRETERS = (
     "awk",
@@ -54,18 +59,23 @@ INTERPRETERS = (
     "php",
     "lua",
 )
-CODE_OPTIONS = ("-c", "-e", "-E", "-r", "-p", "--eval", "--print")
-CODE_WORDS = ("os.kill", "killpg", "process.kill", "landing.key", "config/key")
+CODE_OPTIONS = ("-c", "-e", "-E", "-r", "-p", "--eval", "--print", "eval")
+CODE_VALUED = ("-X", "-W")
+"""Options of theirs that take a word which is no code."""
+CODE_WORDS = ("os.kill", "killpg", "process.kill", "landing.key", "config/key", "runtime/socket", "import kill")
 """What code of any language may not have in it."""
 CODE_RUNS = ("subprocess", "system", "popen", "Popen", "exec", "spawn", "`", "sh -c")
 """What code that runs other programs has in it."""
 CODE_PROGRAMS = ("tmux", "temporal", "pkill", "killall", "sudo", "send-pack", "b64decode")
 CODE_WRITES = (
     *("write", "rmtree", "remove", "unlink", "rename", "copy", "move", "mkdir", "chmod", "symlink", "rmdir"),
-    *("'w'", '"w"', "'a'", '"a"', "rmSync", "rm_rf", "truncate"),
+    *("'w'", '"w"', "'a'", '"a"', "rmSync", "rm_rf", "truncate", '> "', '>"'),
 )
 QUOTES = frozenset("echo printf grep egrep fgrep rg ag man help which whence type whatis apropos tldr".split())
 """Programs that only speak of what their words name."""
+EMBEDS = frozenset("vi vim nvim view ex ed emacs less tclsh expect gdb lldb tar rsync ssh make zip".split())
+"""Programs that run commands which stand within one of their words."""
+TOWN = ("rgt",)
 FETCHERS = frozenset("curl wget base64 openssl xxd uudecode aria2c".split())
 """Programs whose output nobody has seen."""
 EDITOR_VARIABLES = frozenset("EDITOR VISUAL GIT_EDITOR GIT_SEQUENCE_EDITOR PAGER GIT_PAGER MANPAGER".split())

@@ -58,6 +58,7 @@ class Agent:
     def hook(self, mode: str, given: object) -> subprocess.CompletedProcess[str]:
         """Run the program as a runtime does."""
         env = {"GTR_ROOT": str(self.root / "gtr"), "GTR_TOKEN": TOKEN, "RGT_AGENT_DIR": str(self.directory)}
+        env["HOME"] = str(self.root)
         text = given if isinstance(given, str) else json.dumps(given)
         argv = [sys.executable, "-IS", hook.__file__, mode]
         return subprocess.run(argv, input=text, env=env, cwd=self.worktree, capture_output=True, text=True, timeout=20)
@@ -84,8 +85,9 @@ def test_an_event_is_told_and_its_answer_printed(agent: Agent) -> None:
         "ok": {"out": {"hookSpecificOutput": {"additionalContext": "Grüße\n☃"}}, "err": "", "code": 0},
     }
     told = {"tool_name": "Bash", "source": 'a "b" \\ é\n', "stop_hook_active": True}
-    kept = {"tool_input": {"command": "secret"}, "tool_response": "secret"}
-    given = {"hook_event_name": "PostToolUse", "session_id": "s1", "message": "m" * 900, **told, **kept}
+    kept = {"tool_input": {"command": "secret"}, "tool_response": "secret", "last_assistant_message": "secret"}
+    tasks = {"background_tasks": [{"command": "secret"}, {"command": "secret"}]}
+    given = {"hook_event_name": "PostToolUse", "session_id": "s1", "message": "m" * 900, **told, **kept, **tasks}
     ran = agent.hook("event", given)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout) == agent.answer["ok"]["out"]
@@ -94,7 +96,7 @@ def test_an_event_is_told_and_its_answer_printed(agent: Agent) -> None:
         "agent.hook", TOKEN, "PostToolUse", "s1",
     )  # fmt: skip
     data = asked["args"]["data"]
-    assert data == {**told, "message": "m" * 500}
+    assert data == {**told, "message": "m" * 500, "background_tasks": 2}
     assert agent.spooled() == []
 
 
@@ -127,13 +129,16 @@ def test_without_a_gateway_events_wait_and_are_bounded(agent: Agent) -> None:
 
 
 def test_a_gateway_that_says_nothing_is_not_waited_for(agent: Agent) -> None:
+    """Longer than it may be slow; the event is kept."""
     with socket.socket(socket.AF_UNIX) as silent:
         os.chdir(agent.root / "gtr" / "runtime")
         silent.bind("socket")
         os.chdir("/")
         silent.listen()
-        assert agent.hook("event", {"hook_event_name": "Stop", "session_id": "s1"}).returncode == 0
+        ran = agent.hook("event", {"hook_event_name": "Stop", "session_id": "s1", "tool_input": {"x": "secret"}})
+    assert (ran.returncode, ran.stdout) == (0, "")
     assert [e["event"] for e in agent.spooled()] == ["Stop"]
+    assert "secret" not in json.dumps(agent.spooled())
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{} {}", "3", '{"a": ', "\0"])
@@ -153,6 +158,8 @@ def test_the_guard_denies_and_allows(agent: Agent) -> None:
     said = json.loads(ran.stdout)["hookSpecificOutput"]
     assert (ran.returncode, said["permissionDecision"]) == (0, "deny")
     assert "`rgt done`" in said["permissionDecisionReason"]
+    for line in ("cat $HOME/gtr/config/key", f"cat {agent.root}/gtr/config/key", "git -C .. push"):
+        assert '"deny"' in agent.hook("guard", bash(line)).stdout, line
     allowed = agent.hook("guard", bash("pytest -q && git commit -am 'Ünïcode ☃'"))
     assert (allowed.returncode, allowed.stdout, allowed.stderr) == (0, "", "")
 

@@ -94,9 +94,13 @@ async def test_hooks_refuse_every_way_to_write_the_target(home: Home, tmp: Path)
         ("update-ref", "-d", TARGET),
         ("update-ref", refs.landed("gt-00001", new), new),
         ("branch", "main", new),
+        ("branch", "--force", "main", new),
         ("checkout", "-b", "main"),
         ("push", "origin", "HEAD:main"),
+        ("push", "--force", "origin", "HEAD:main"),
+        ("push", "--force-with-lease", "origin", "+HEAD:refs/heads/main"),
         ("push", str(src), "HEAD:refs/heads/main"),
+        ("push", f"file://{src}", "HEAD:main"),
         ("push", "--delete", "origin", "main"),
     ):
         assert "finish with `rgt done`; only the merge queue moves main" in fails(tmp / "wt", *args), args

@@ -109,6 +109,18 @@ def test_a_refusal_says_what_to_do_instead() -> None:
     assert "not in your worktree" in said("echo x > /etc/passwd")
 
 
+def test_crew_looks_at_the_branches_of_polecats_and_pushes_none() -> None:
+    crew = {**POLICY, "role": "crew", "branch": "crew/ann"}
+    for line, allowed in [
+        ("git checkout polecat/nux/gt-3f8k2", True),
+        ("$TOOL --check", True),
+        ("git push origin HEAD", False),
+        ("git checkout main", False),
+        ("tmux kill-server", False),
+    ]:
+        assert (guard.decide(crew, "Bash", {"command": line}, WORKTREE) == "") is allowed, line
+
+
 def test_the_persons_home_is_where_the_hook_program_says() -> None:
     """The town's home is usually below it, and so is the worktree."""
     policy = {**POLICY, "person": "/home/ann"}
@@ -166,6 +178,30 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_no_shell_makes_it_fail(line: str) -> None:
     assert isinstance(said(line), str)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X=a;" + "X=$X$X;" * 60 + "echo $X",
+        'X=ls;X="$X;$X";' * 30 + "eval $X",
+        "cat " + "{a,b}" * 3000,
+        "echo x > " + "{a,b}" * 60,
+        "env " * 900 + "git push",
+        "eval " * 900 + "git push",
+        "busybox " * 900 + "git push",
+        "find . -exec " * 300 + "git push",
+        "$(" * 900 + "git push" + ")" * 900,
+        "`" * 900,
+        "<<E " * 900 + "\n",
+        "a" * 300_000,
+        "x=1;" * 5000 + "git push",
+    ],
+    ids=lambda line: line[:12],
+)
+def test_no_line_grows_without_end(line: str) -> None:
+    """What would double at each word, or call itself too often, is refused, and soon."""
+    assert said(line).startswith("rgt: ") or "push" not in line
 
 
 def test_the_rules_of_claude_deny_what_the_guard_denies() -> None:

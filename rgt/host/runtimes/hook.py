@@ -123,6 +123,9 @@ def event(raw: str, bell: bool) -> int:
     # What is said last when a turn fails is the failure, which may tell how long it lasts.
     passed = [*PASSED, "last_assistant_message"] if name == "StopFailure" else PASSED
     data = {k: _short(given[k]) for k in passed if k in given}
+    tasks = given.get("background_tasks")
+    if isinstance(tasks, (list, dict)):
+        data["background_tasks"] = len(tasks)  # how many still run; what they are stays here
     session = str(given.get("session_id", ""))[:100]
     args = {"event": name, "session": session, "data": data}
     if name == "SessionStart":
@@ -209,7 +212,10 @@ def spool(text: str) -> None:
         except FileExistsError:
             kept = sorted(posix.listdir(place))
             for name in kept[: max(0, len(kept) - SPOOLED + 1)]:
-                posix.unlink(f"{place}/{name}")
+                try:
+                    posix.unlink(f"{place}/{name}")
+                except FileNotFoundError:
+                    continue  # another hook, or a worker that reads them, was quicker
         path = f"{place}/{time.time_ns():020}-{posix.getpid()}"
         fd = posix.open(path + ".new", posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL, 0o600)
         write(fd, text)
