@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rgt.host import processes
-from rgt.host.runtimes import claude_state
+from rgt.host.runtimes import claude_state, presets
 from tests.claude.conftest import sling
 from tests.claude.stub import Stub
 from tests.eventually import eventually
@@ -76,6 +76,9 @@ def test_a_killed_one_goes_on_in_its_session_and_its_tools_do_not(claude: LiveTo
     tool = [proc for proc in tool if proc.pid != first.pid]
     assert claude_state.read(first.directory, first.pid)[0] == "busy"
     session = (first.directory / "session").read_text()
+    preset = presets.load_preset(claude.home, "claude")
+    # Claude Code writes its transcript a tenth of a second late; before that there is no session to go on with.
+    eventually(lambda: presets.resumes(preset, first.directory, "resumed", session.strip()), 30, 0.02)
     os.kill(first.pid, signal.SIGKILL)
     again = agent_of(claude, item, after=first)
     assert not any(processes.alive(proc) for proc in tool), "its tools are gone before it goes on"
