@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rgt.host import hub, saving
 from rgt.host.config import read_rig
-from rgt.host.git import git, try_git
+from rgt.host.git import admin_of, git, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -33,20 +33,28 @@ class Place:
     top: Path
     rig: str
     branch: str
+    """`HEAD` when none is checked out."""
     head: str
+    saved: bool
+    """Whether its head has everything, so that nothing needs to be saved."""
 
 
 async def look(home: Home, cwd: Path) -> Place | None:
     """The worktree of this town that `cwd` is in, None when it is in none."""
-    asked = ("--show-toplevel", "--git-common-dir", "HEAD", "--abbrev-ref", "HEAD")
-    done = await try_git(cwd, "rev-parse", *asked)
-    if done.code:
+    here = Path(os.path.realpath(cwd))
+    top = next((d for d in (here, *here.parents) if (d / ".git").exists()), None)
+    admin = admin_of(top) if top else None
+    if top is None or admin is None:
         return None
-    top, common, head, branch = done.out.splitlines()[:4]
-    hub_dir = Path(os.path.realpath(cwd / common))
+    hub_dir = Path(os.path.realpath(admin.parent.parent))
     if hub_dir.name != "hub.git" or hub_dir.parent.parent != Path(os.path.realpath(home.rigs)):
         return None
-    return Place(Path(top), hub_dir.parent.name, branch, head)
+    try:
+        seen = await saving.glance(top)
+    except RgtError:
+        return None
+    saved = seen.unchanged and not (admin / "MERGE_HEAD").exists()
+    return Place(top, hub_dir.parent.name, seen.branch or "HEAD", seen.head, saved) if seen.head else None
 
 
 async def finish_here(home: Home, place: Place, item: str, *, review_only: bool = False) -> Finish:
@@ -55,9 +63,8 @@ async def finish_here(home: Home, place: Place, item: str, *, review_only: bool 
     Raises `refused` when there is nothing to merge, when the branch is the target or another agent's."""
     config = read_rig(home, place.rig)
     _check_branch(place.branch, config.target, item)
-    saved = await saving.save_commit(place.top, f"rgt: saved work on {item}")
-    head = saved or place.head
-    return await _checked(home, place.rig, config.target, item, place.branch, head, saved or "", review_only)
+    saved = "" if place.saved else await saving.save_commit(place.top, f"rgt: saved work on {item}") or ""
+    return await _checked(home, place.rig, config.target, item, place.branch, saved or place.head, saved, review_only)
 
 
 async def finish_branch(

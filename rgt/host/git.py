@@ -58,12 +58,20 @@ async def git(
     return done.out.rstrip("\n")
 
 
+def admin_of(worktree: Path) -> Path | None:
+    """Where git keeps what belongs to a worktree alone, read without a git: None when it cannot be read."""
+    pointer = worktree / ".git"
+    try:
+        return worktree / pointer.read_text().removeprefix("gitdir: ").strip() if pointer.is_file() else pointer
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def branch_of(worktree: Path) -> str:
     """The branch checked out in a worktree, read without a git: empty for none, or when it cannot be read."""
+    admin = admin_of(worktree)
     try:
-        pointer = worktree / ".git"
-        admin = worktree / pointer.read_text().removeprefix("gitdir: ").strip() if pointer.is_file() else pointer
-        said = (admin / "HEAD").read_text().strip()
+        said = (admin / "HEAD").read_text().strip() if admin else ""
     except (OSError, UnicodeDecodeError):
         return ""
     return said.removeprefix("ref: refs/heads/") if said.startswith("ref: refs/heads/") else ""

@@ -7,7 +7,9 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -25,6 +27,26 @@ MARK = "Rgt-Saved: true"
 """Trailer of a commit that rgt made to save work."""
 
 
+@dataclass(frozen=True)
+class Glance:
+    """A worktree as one `git status` tells it."""
+
+    head: str
+    """Commit that is checked out; empty before the first."""
+    branch: str
+    """Empty when none is checked out."""
+    unchanged: bool
+    """Whether nothing differs from the head and nothing is new."""
+
+
+async def glance(worktree: Path) -> Glance:
+    """What is checked out, and whether git sees any change at all. Raises `failed` where git cannot tell."""
+    every = ("--untracked-files=normal", "--ignore-submodules=none", "-z")
+    entries = (await git(worktree, "status", "--porcelain=v2", "--branch", *every)).split("\0")
+    heads = _heads(entries)
+    return Glance(heads["oid"], heads["head"], not any(entries[len(heads) :]))
+
+
 async def save_commit(worktree: Path, message: str) -> str | None:
     """Commit all uncommitted work on what is checked out and return the commit; None when there is nothing to commit.
 
@@ -32,8 +54,8 @@ async def save_commit(worktree: Path, message: str) -> str | None:
     repository runs. A merge without conflicts left is completed; one with conflicts is saved with its markers, without
     the second parent.
     """
-    untouched, merging = await asyncio.gather(_untouched(worktree), _merged_heads(worktree))
-    if untouched and not merging:
+    seen, merging = await asyncio.gather(glance(worktree), _merged_heads(worktree))
+    if seen.unchanged and not merging:
         return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
@@ -56,8 +78,8 @@ async def snapshot(rig: RigHome, worktree: Path, item: str) -> str | None:
     New files (not ignored ones), deletions, what is staged, and the commits of a half-done merge or rebase are in it.
     Neither the index nor a file of the worktree is touched. Raises `failed` when anything could not be read.
     """
-    untouched, midway = await asyncio.gather(_untouched(worktree), _midway_commits(worktree))
-    if untouched and not midway:
+    seen, midway = await asyncio.gather(glance(worktree), _midway_commits(worktree))
+    if seen.unchanged and not midway:
         return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
@@ -129,17 +151,13 @@ async def describe(worktree: Path) -> TreeFacts:
     if status.code or git_dir.code:
         return TreeFacts(readable=False)
     admin = Path(git_dir.out.strip())
-    head = branch = ""
+    heads = _heads(status.out.split("\0"))
     changed = untracked = conflicts = 0
     nested = ["submodules"] if (admin / "modules").is_dir() else []
     entries = iter(status.out.split("\0"))
     for entry in entries:
         kind = entry[:1]
-        if entry.startswith("# branch.oid "):
-            head = entry.split(" ")[2].replace("(initial)", "")
-        elif entry.startswith("# branch.head "):
-            branch = entry.split(" ", 2)[2].replace("(detached)", "")
-        elif kind == "?" and entry.endswith("/"):
+        if kind == "?" and entry.endswith("/"):
             nested.append(entry[2:])
         elif kind == "?":
             untracked += 1
@@ -150,16 +168,16 @@ async def describe(worktree: Path) -> TreeFacts:
                 next(entries)  # the old name of a rename is an entry of its own
     landed = ("--not", "--glob=refs/rgt/target")
     return TreeFacts(
-        head=head,
-        branch=branch,
+        head=heads["oid"],
+        branch=heads["head"],
         changed=changed,
         untracked=untracked,
         conflicts=conflicts,
         operation=next((what for mark, what in _OPERATIONS.items() if (admin / mark).exists()), ""),
         nested=tuple(nested),
         live=len(await asyncio.to_thread(live_inside, worktree)),
-        ahead=await _count(worktree, head, *landed),
-        unkept=await _count(worktree, head, *landed, "--glob=refs/rgt/keep"),
+        ahead=await _count(worktree, heads["oid"], *landed),
+        unkept=await _count(worktree, heads["oid"], *landed, "--glob=refs/rgt/keep"),
     )
 
 
@@ -255,10 +273,11 @@ async def _deleted(worktree: Path, env: dict[str, str]) -> list[str]:
     return [p for p in gone if p not in taken and not any(str(up) in added for up in Path(p).parents)]
 
 
-async def _untouched(worktree: Path) -> bool:
-    """Whether git sees no change at all: the usual case, told by one command instead of ten."""
-    every = ("--untracked-files=normal", "--ignore-submodules=none", "-z")
-    return not await git(worktree, "status", "--porcelain", *every)
+def _heads(status: Sequence[str]) -> dict[str, str]:
+    """What stands before the entries of a `git status --porcelain=v2 --branch`: `oid` and `head`, empty for none."""
+    first = takewhile(lambda entry: entry.startswith("# "), status)
+    said = dict(entry.removeprefix("# ").removeprefix("branch.").split(" ", 1) for entry in first)
+    return {name: "" if value in ("(initial)", "(detached)") else value for name, value in said.items()}
 
 
 async def _merged_heads(worktree: Path) -> list[str]:
