@@ -48,6 +48,8 @@ PRIME_LINES = 60
 SURVIVED = ("crash", "hang", "exit", "partial", "handoff")
 """Steps that a resumed agent does not repeat."""
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+asked_to_end: list[int] = []
+"""Those of them that have come."""
 
 
 class Ended(BaseException):
@@ -82,7 +84,21 @@ def main(argv: list[str]) -> int:
     return code
 
 
+def rest() -> NoReturn:
+    """Do nothing until somebody asks for the end."""
+    while True:
+        heed_end()
+        time.sleep(1)
+
+
+def heed_end() -> None:
+    """End when that was asked for: Python drops what a signal raises while it clears an object away."""
+    if asked_to_end:
+        raise Ended
+
+
 def _end(number: int, frame: object) -> NoReturn:
+    asked_to_end.append(number)
     raise Ended
 
 
@@ -218,8 +234,7 @@ class Agent:
 
     def do_handoff(self, step: Step) -> None:
         if not self._call(self.rgt, "handoff", step["message"]):
-            while True:
-                signal.pause()
+            rest()
 
     def do_wait(self, step: Step) -> None:
         time.sleep(step["seconds"])
@@ -233,8 +248,7 @@ class Agent:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def do_hang(self, step: Step) -> None:
-        while True:
-            signal.pause()
+        rest()
 
     def do_exit(self, step: Step) -> int:
         return int(step.get("code", 0))
@@ -293,6 +307,7 @@ class Agent:
         """Wait for a line of input, or for the bell and what it has to say."""
         show(prompt, DIM, end="")
         while True:
+            heed_end()
             if self._line():
                 return
             if not bell or (now := self._read("bell")) == self.bell:
