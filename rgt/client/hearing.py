@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from temporalio.service import RPCError
@@ -59,6 +59,10 @@ class Hearing:
         """Workflow id → its present process."""
         self.words: dict[tuple[str, int], str] = {}
         """What an agent is to be told at its next hook, beside its mail."""
+        self.printing: dict[str, str] = {}
+        """Receipts of mail that live hooks were given and have perhaps not printed yet, and whose hooks they are."""
+        self.claims: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Hooks of one agent are given mail one after the other."""
         self.first: Callable[[str, int], None] = lambda agent, generation: None
         """Called when an agent's process is heard for the first time."""
 
@@ -112,6 +116,15 @@ class Hearing:
                 await tell(agent, voice.event)
             except RPCError as e:
                 log.info("%s was not told that it is %s: %s", agent, voice.word, e.message)
+
+    def about_to_print(self, agent: str) -> list[str]:
+        """Receipts of mail that hooks of the agent were given and may still print."""
+        return [receipt for receipt, whose in self.printing.items() if whose == agent]
+
+    def hooks_gone(self, receipts: Iterable[str]) -> None:
+        """These hooks are gone: whatever they did not confirm is given to others."""
+        for receipt in receipts:
+            self.printing.pop(receipt, None)
 
     def taken(self, agent: str, generation: int) -> str:
         """What the agent is to be told beside its mail; it is told once."""

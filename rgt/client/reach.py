@@ -18,6 +18,7 @@ from rgt.model import operations as ops
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.ids import ITEM, check_item, resolve
+from rgt.model.mail import Mailbox
 from rgt.model.rows import Kind, Row
 from rgt.model.tokens import Identity
 from rgt.model.work import Work
@@ -158,7 +159,8 @@ class Reach:
             return row
         shown = await self.show(who.agent)
         item = shown.get("item") or shown.get("start", {}).get("item", "")
-        return Row(kind=cast(Kind, kind), id=address, rig=address.partition("/")[0], agent=address, item=item)
+        rig, mail = address.partition("/")[0], len(Mailbox.model_validate(shown.get("mailbox", {})).waiting())
+        return Row(kind=cast(Kind, kind), id=address, rig=rig, agent=address, item=item, mail=mail)
 
     async def rig(self, name: str) -> str:
         """The name of a rig that exists."""

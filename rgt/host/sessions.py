@@ -91,6 +91,12 @@ async def list_sessions(tmux: Tmux) -> list[Session]:
     return [_session(p) for p in await tmux.panes() if p.session.startswith(PREFIX) and p.nonce]
 
 
+async def find(tmux: Tmux, address: str) -> Session | None:
+    """The session of the agent at `address`, also one whose process is dead."""
+    name = session_name(address)
+    return next((s for s in await list_sessions(tmux) if s.name == name), None)
+
+
 async def _start(tmux: Tmux, spec: Launch) -> Session:
     name = session_name(spec.address)
     marks = {"GTR_AGENT": spec.agent, "GTR_NONCE": spec.nonce}

@@ -124,7 +124,7 @@ class Polecat(Living, Remembering):
 
     def hand_mail_on(self) -> None:
         """Letters that it never had go to its item, where the next attempt finds them."""
-        for letter in self.mailbox.waiting():
+        for letter in self.mailbox.unread():
             told = m.Mail(by=letter.sender, text=letter.text, subject=letter.subject)
             self.tell(f"work/{self.start.item}", "letter", told)
 

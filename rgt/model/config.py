@@ -26,6 +26,7 @@ from rgt.model.fields import (
     WebUrl,
     WholePath,
 )
+from rgt.model.mail import MAIL_MINUTES
 from rgt.model.queue import GateSpec
 
 
@@ -222,6 +223,8 @@ class Limits(Section):
     """Minutes without a sign of life after which an agent that is at work counts as stuck."""
     dialog_seconds: float = Field(default=60, gt=0, le=100_000)
     """Seconds for which an agent may wait at a dialog before a person is told."""
+    mail_minutes: float = Field(default=MAIL_MINUTES, gt=0, le=100_000)
+    """Minutes for which mail to an agent that is at work may wait before a person is told."""
 
 
 class Temporal(Section):

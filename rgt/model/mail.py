@@ -1,4 +1,9 @@
-"""Mail: letters wait in the mailbox of whoever gets them until a session of theirs has certainly had them."""
+"""Mail: letters wait in the mailbox of whoever gets them until a hook says that it has printed them.
+
+Each hook is given letters under a receipt, with which it says afterwards that they are printed. Until then they count
+as waiting: of a hook that was killed, timed out or cut off, they are given again at the next one. A hook that is killed
+in the instant after it has printed may so make a letter come twice, marked as perhaps a repeat; none is lost.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +27,13 @@ FULL = 200 * 1024
 """Bytes of letters that wait in a mailbox; a further one is refused."""
 KEPT, KEPT_BYTES = 100, 64 * 1024
 """Letters that were taken are kept, so many of them and so much."""
-PATIENCE = timedelta(minutes=10)
-"""How long a letter may wait before a person is told."""
+MAIL_MINUTES = 10.0
+"""How long a letter may wait before a person is told, if `town.toml` says nothing else."""
+State = Literal["pending", "offered", "named", "listed", "taken"]
+CONFIRMED: dict[State, State] = {"offered": "taken", "named": "listed"}
+"""What becomes of a letter once the hook has printed what it was given."""
+UNREAD = ("pending", "named", "listed")
+"""Letters whose text nobody was given."""
 
 
 class Letter(BaseModel):
@@ -38,12 +48,13 @@ class Letter(BaseModel):
     thread: int = 0
     """Number of the first letter of its thread, itself for one that answers nothing."""
     dedupe: str = ""
-    state: Literal["pending", "offered", "listed", "taken"] = "pending"
-    """`offered`: given to a session that has not been heard since. `listed`: its session was told that it is there."""
-    session: str = ""
-    """The session that it was offered to."""
+    state: State = "pending"
+    """`offered`: given to a hook that has not said that it is printed. `named`: that hook was told only that it is
+    there. `listed`: a session has certainly been told that it is there."""
+    receipt: str = ""
+    """What the hook that it was offered to confirms it with."""
     again: bool = False
-    """It was offered to a session that died: it may be a repeat."""
+    """It was offered to a hook or a session that is gone: it may be a repeat."""
 
 
 class Mailbox(BaseModel):
@@ -53,19 +64,25 @@ class Mailbox(BaseModel):
     letters: list[Letter] = Field(default_factory=list)
     late: bool = False
     """Somebody was told that letters wait too long."""
+    minutes: float = MAIL_MINUTES
+    """How long a letter may wait before that."""
 
     def waiting(self) -> list[Letter]:
-        """Letters of which nobody knows yet that they were had."""
-        return [x for x in self.letters if x.state in ("pending", "offered")]
+        """Letters of which nobody knows yet that their receiver has them, or knows of them."""
+        return [x for x in self.letters if x.state in ("pending", "offered", "named")]
+
+    def unread(self) -> list[Letter]:
+        """Letters that were perhaps never had."""
+        return [x for x in self.letters if x.state != "taken"]
 
     def put(self, c: m.Mail, at: str) -> Letter:
         """Store a letter; refused when it is too long or the mailbox is full."""
         if len(c.text.encode()) > LONGEST:
             raise RgtError("invalid", f"a letter has at most {LONGEST // 1024} KB", "put it into a file and say where")
         if c.dedupe:
-            same = [x for x in self.letters if x.state == "pending" and (x.dedupe, x.sender) == (c.dedupe, c.by)]
+            same = [x for x in self.letters if x.state in UNREAD and (x.dedupe, x.sender) == (c.dedupe, c.by)]
             self.letters = [x for x in self.letters if x not in same]
-        if sum(len(x.text.encode()) for x in self.letters if x.state != "taken") + len(c.text.encode()) > FULL:
+        if sum(len(x.text.encode()) for x in self.unread()) + len(c.text.encode()) > FULL:
             raise RgtError("refused", "its mailbox is full", "it must read first: `rgt attach` shows what it is at")
         self.last += 1
         first = next((x.thread for x in self.letters if x.number == c.reply_to), self.last)
@@ -75,13 +92,11 @@ class Mailbox(BaseModel):
         self.letters.append(letter)
         return letter
 
-    def claim(self, session: str) -> tuple[list[Letter], int]:
-        """What `session` is given now, and how many more there are. Asking again says that it had what it was given."""
-        for letter in self.letters:
-            if letter.state == "offered" and letter.session == session:
-                letter.state = "taken"
-            elif letter.state == "offered":
-                letter.state, letter.again = "pending", True
+    def claim(self, receipt: str, printing: Sequence[str] = ()) -> tuple[list[Letter], int]:
+        """What a hook is given under `receipt`, and how many more there are.
+
+        `printing`: receipts of hooks that still live. What others were given and have not confirmed is given again."""
+        self._take_back(printing)
         given: list[Letter] = []
         room = INJECTED
         pending = [x for x in self.letters if x.state == "pending"]
@@ -89,13 +104,19 @@ class Mailbox(BaseModel):
             room -= len(shown(letter).encode())
             if given and room < 300:
                 break
-            letter.state, letter.session = "offered", session
+            letter.state, letter.receipt = "offered", receipt
             given.append(letter)
         rest = pending[len(given) :]
         for letter in rest:
-            letter.state = "listed"
-        self._forget()
+            letter.state, letter.receipt = "named", receipt
         return given, len(rest)
+
+    def had(self, receipts: Sequence[str]) -> None:
+        """Hooks say that they have printed what they were given under these receipts."""
+        for letter in self.letters:
+            if letter.receipt in receipts:
+                letter.state = CONFIRMED.get(letter.state, letter.state)
+        self._forget()
 
     def read(self, numbers: Sequence[int]) -> list[Letter]:
         """Somebody has looked at these letters."""
@@ -106,15 +127,23 @@ class Mailbox(BaseModel):
         return found
 
     def session_died(self) -> None:
-        """What was given to a session that is gone may not have been had."""
+        """What was given to a session that is gone may not have been had, and the next one has been told of nothing."""
+        self._take_back(())
         for letter in self.letters:
-            if letter.state == "offered":
-                letter.state, letter.again = "pending", True
+            if letter.state == "listed":
+                letter.state = "pending"
 
     def due(self) -> str:
         """When a person is told that the oldest letter still waits; empty for never."""
         waiting = self.waiting()
-        return iso(datetime.fromisoformat(waiting[0].at) + PATIENCE) if waiting and not self.late else ""
+        patience = timedelta(minutes=self.minutes)
+        return iso(datetime.fromisoformat(waiting[0].at) + patience) if waiting and not self.late else ""
+
+    def _take_back(self, printing: Sequence[str]) -> None:
+        for letter in self.letters:
+            if letter.state in CONFIRMED and letter.receipt not in printing:
+                letter.again = letter.again or letter.state == "offered"
+                letter.state = "pending"
 
     def _forget(self) -> None:
         """Drop what was had long ago."""
@@ -152,10 +181,17 @@ class Mailed(Entity):
         return {"number": letter.number}
 
     def mail_claim(self, c: m.MailClaim) -> dict[str, Any]:
-        """A session of it is at a point where it can be given mail."""
-        given, more = self.mailbox.claim(c.session)
+        """It is at a point where it can be given mail."""
+        given, more = self.mailbox.claim(c.receipt, c.printing)
+        if not c.receipt:
+            self.mailbox.had([""])
         self.changed()
         return {"text": injected(given, more)}
+
+    def mail_had(self, c: m.MailHad) -> None:
+        """Its hooks have printed letters."""
+        self.mailbox.had(c.receipts)
+        self.changed()
 
     def mail_read(self, c: m.MailRead) -> dict[str, Any]:
         """It has looked at letters."""

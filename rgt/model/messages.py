@@ -100,9 +100,18 @@ class Mail(Message):
 
 
 class MailClaim(Message):
-    """A session is at a point where it can be given mail; it had what it was given before."""
+    """An agent is at a point where it can be given mail."""
 
-    session: str
+    receipt: str = ""
+    """What its hook confirms the letters with, once they are printed; empty: they are had with the answer."""
+    printing: list[str] = Field(default_factory=list)
+    """Receipts of its hooks that are about to print."""
+
+
+class MailHad(Message):
+    """Hooks of an agent have printed what they were given under these receipts."""
+
+    receipts: list[str]
 
 
 class MailRead(Message):

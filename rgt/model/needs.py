@@ -30,7 +30,7 @@ def _command(row: Row) -> str:
         return f"rgt mq resume {row.rig}" if row.state == "paused" else f"rgt rig status {row.rig}"
     if row.kind == "rig":
         return f"rgt rig set {row.id} no_gates true" if row.alert.startswith("no gates") else f"rgt rig status {row.id}"
-    if row.kind in ("polecat", "crew") and row.state in SHOWN:
+    if row.kind in ("polecat", "crew") and row.state in (*SHOWN, "working", "running"):
         return f"rgt agents restart {row.id}" if row.state in ("limited", "failed") else f"rgt attach {row.id}"
     if row.kind == "crew":
         return f"rgt crew start {row.id}"

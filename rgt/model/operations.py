@@ -155,6 +155,8 @@ class HookArgs(Args):
     """The runtime's own id of the session."""
     data: dict[str, Any] = Field(default_factory=dict)
     """The rest of what the hook was given, without the texts of tools: source, reason, error, transcript_path …"""
+    had: list[str] = Field(default_factory=list, max_length=1000)
+    """Receipts of mail that hooks of this agent have printed."""
 
 
 class HookAnswer(BaseModel):
@@ -165,6 +167,8 @@ class HookAnswer(BaseModel):
     err: str = ""
     code: int = 0
     """2 with `err` wakes a session that waits (`asyncRewake`)."""
+    receipt: str = ""
+    """There is mail in it, which counts as had when the hook says this word after it has printed it."""
 
 
 class PrimeArgs(Args):

@@ -15,11 +15,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from rgt.client.feed import Live
+from rgt.client.hearing import Hearing
 from rgt.client.town import Answerer, Bound, Call, Server, new_op_id
 from rgt.host.callers import must_be_person
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
-from rgt.model.operations import OPERATIONS
+from rgt.model.operations import OPERATIONS, HookAnswer
 from rgt.model.rows import Row
 from rgt.model.tokens import Identity, identify
 
@@ -35,12 +36,13 @@ BACKLOG = 1000
 class Gateway:
     """Serves the socket of one home."""
 
-    def __init__(self, home: Home, key: str, server: Server, live: Live, answer: Answerer) -> None:
+    def __init__(self, home: Home, key: str, server: Server, live: Live, answer: Answerer, hearing: Hearing) -> None:
         self.home = home
         self.key = key
         self.server = server
         self.live = live
         self.answer = answer
+        self.hearing = hearing
         self._listening: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -127,7 +129,9 @@ class Gateway:
         self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pid: int
     ) -> None:
         lock = asyncio.Lock()
-        tasks: set[asyncio.Task[None]] = set()
+        subscriptions: set[asyncio.Task[None]] = set()
+        operations: set[asyncio.Task[None]] = set()
+        receipts: list[str] = []
 
         async def send(message: dict[str, Any]) -> None:
             async with lock:
@@ -137,18 +141,31 @@ class Gateway:
         try:
             while line := first + await reader.readline():
                 first = b""
-                task = asyncio.create_task(self._one(line, send, pid))
+                try:
+                    request = _object(line)
+                except RgtError as e:
+                    await send({"id": None, "error": e.as_dict()})
+                    continue
+                tasks = subscriptions if request.get("op") == "sub" else operations
+                task = asyncio.create_task(self._one(request, send, pid, receipts))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
         finally:
-            for task in tasks:
+            for task in subscriptions:
                 task.cancel()
+            # What a caller has asked is done though it has left: a hook says that it has printed, and ends.
+            await asyncio.gather(*operations, return_exceptions=True)
+            self.hearing.hooks_gone(receipts)
 
-    async def _one(self, line: bytes, send: Callable[[dict[str, Any]], Awaitable[None]], pid: int) -> None:
-        id: Any = None
+    async def _one(
+        self,
+        request: dict[str, Any],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+        pid: int,
+        receipts: list[str],
+    ) -> None:
+        id = request.get("id")
         try:
-            request = _object(line)
-            id = request.get("id")
             if str(request.get("v", VERSION)) != VERSION:
                 raise RgtError("version", f"this worker speaks version {VERSION}", "use the rgt of the same version")
             who = self._who(str(request.get("token", "")), pid)
@@ -161,6 +178,8 @@ class Gateway:
                 raise RgtError("usage", f"there is no operation {name[:40]!r}", "see docs/json.md")
             args = operation.args.model_validate(request.get("args") or {})
             result = await self.server.serve(operation, args, who, str(request.get("op_id") or new_op_id()))
+            if isinstance(result, HookAnswer) and result.receipt:
+                receipts.append(result.receipt)
             await send({"id": id, "ok": result.model_dump(mode="json")})
         except RgtError as e:
             await send({"id": id, "error": e.as_dict()})
@@ -171,7 +190,7 @@ class Gateway:
         except ConnectionError:
             return
         except Exception as e:
-            log.exception("operation failed: %s", line[:200])
+            log.exception("operation failed: %s", str(request.get("op"))[:40])
             await send({"id": id, "error": RgtError("internal", f"{type(e).__name__}: {e}"[:300]).as_dict()})
 
     async def _subscribe(self, request: dict[str, Any], send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:

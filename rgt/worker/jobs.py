@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from rgt.model.care import DIALOG_SECONDS
 from rgt.model.config import RigConfig
+from rgt.model.mail import MAIL_MINUTES
 from rgt.model.messages import PolecatStart
 from rgt.model.runtime import Mode
 
@@ -55,6 +56,8 @@ class Started(BaseModel):
     reason: str = ""
     dialog_seconds: float = DIALOG_SECONDS
     """How long it may wait for a person before that one is told."""
+    mail_minutes: float = MAIL_MINUTES
+    """How long its mail may wait before a person is told."""
 
 
 class Ring(BaseModel):

@@ -125,7 +125,7 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
         await live.ready.wait()
         bells = Bells(live, tending.mail)
         stack.callback(bells.close)
-        gateway = Gateway(home, key, direct, live, answer)
+        gateway = Gateway(home, key, direct, live, answer, direct.hearing)
         await gateway.open()
         stack.push_async_callback(gateway.close)
         stack.push_async_callback(tending.close)

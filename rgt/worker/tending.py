@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 LAUNCH, READY, BELL, SPOOL = "launch.json", "ready", "bell", "spool"
 """In an agent's directory: how it was started, its first sign of life, what rings it, events that nobody took."""
+MAIL = "You have mail: run `rgt mail check`, then go on."
 SCREEN = 4000
 """Bytes of a screen that are kept as the reason of a failure."""
 LOOK = 0.5
@@ -243,32 +244,25 @@ class Tending:
     @guarded
     async def ring(self, job: Ring) -> bool:
         """Make an agent whose turn has ended go on, with `text`; False when it cannot be reached."""
-        name = sessions.session_name(job.address)
-        found = [s for s in await sessions.list_sessions(self.tmux) if s.name == name and s.nonce == job.nonce]
-        launched = self._launched(found[0]) if found and found[0].alive else None
-        if launched is None:
-            return False
-        if launched.mail == "hook-bell":
-            self.hearing.words[job.agent, job.generation] = job.text
-            (self.home.agent_dir(job.agent) / BELL).write_text(f"{time.time_ns()} ring\n")
-            return True
-        if launched.mail == "paste" and job.idle:
-            await self.tmux.paste(name, job.text)
-            return True
-        return False
+        session = await sessions.find(self.tmux, job.address)
+        return session is not None and session.nonce == job.nonce and await self._wake(session, job.text, job.idle)
 
     async def mail(self, row: Row) -> bool:
         """Let an agent know that it has mail; False when it cannot be reached now."""
-        name = sessions.session_name(row.id)
-        found = [s for s in await sessions.list_sessions(self.tmux) if s.name == name and s.alive]
-        launched = self._launched(found[0]) if found else None
-        if launched is None:
-            return False
-        if launched.mail == "hook-bell":
-            (self.home.agent_dir(found[0].agent) / BELL).write_text(f"{time.time_ns()} mail\n")
+        session = await sessions.find(self.tmux, row.id)
+        return session is not None and await self._wake(session, "", row.state == "idle")
+
+    async def _wake(self, session: Session, text: str, idle: bool) -> bool:
+        """Have a session go on with `text`, or with its mail: its bell makes its hooks ask for it, and what has no
+        bell is told by typing while it is `idle`."""
+        launched = self._launched(session) if session.alive else None
+        if launched is not None and launched.mail == "hook-bell":
+            if text:
+                self.hearing.words[session.agent, session.generation] = text
+            (self.home.agent_dir(session.agent) / BELL).write_text(f"{time.time_ns()}\n")
             return True
-        if launched.mail == "paste" and row.state == "idle":
-            await self.tmux.paste(name, "You have mail: run `rgt mail check`, then go on.")
+        if launched is not None and launched.mail == "paste" and idle:
+            await self.tmux.paste(session.name, text or MAIL)
             return True
         return False
 

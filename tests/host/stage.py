@@ -3,6 +3,7 @@ the town, and a small shell script in the place of rgt."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -30,13 +31,16 @@ esac
 """
 
 
+EVERY = "*"
+
+
 class Town:
     """Listens where a gateway would, and gives to each event the answer that is put down for it."""
 
     def __init__(self, home: Home) -> None:
         self.heard: list[dict[str, Any]] = []
         self.answers: dict[str, list[dict[str, Any]]] = {}
-        """Event → what its hooks are answered, one after the other."""
+        """Event, or `EVERY` → what its hooks are answered, one after the other."""
         home.runtime.mkdir(parents=True)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(home.socket))
@@ -49,13 +53,13 @@ class Town:
                 connection, _ = self.socket.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rwb") as stream:
-                if line := stream.readline():
+            with contextlib.suppress(OSError), connection, connection.makefile("rwb") as stream:
+                for line in stream:
                     asked = json.loads(line)
                     self.heard.append(asked)
-                    answers = self.answers.get(asked["args"]["event"], [])
-                    stream.write(json.dumps({"id": asked.get("id"), "ok": answers.pop(0) if answers else {}}).encode())
-                    stream.write(b"\n")
+                    answers = self.answers.get(asked["args"]["event"]) or self.answers.get(EVERY) or [{}]
+                    stream.write(json.dumps({"id": asked.get("id"), "ok": answers.pop(0)}).encode() + b"\n")
+                    stream.flush()
 
     def close(self) -> None:
         self.socket.shutdown(socket.SHUT_RDWR)

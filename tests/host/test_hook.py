@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 from rgt.host.runtimes import hook
 from rgt.model import guard
+from tests.eventually import eventually
 
 TOKEN = "polecat/api/nux.1.s3cret"
 
@@ -51,17 +53,41 @@ class Agent:
                 connection, _ = listening.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rw") as lines:
-                self.asked.append(json.loads(lines.readline()))
-                lines.write(json.dumps(self.answer) + "\n")
+            with contextlib.suppress(OSError), connection, connection.makefile("rw") as lines:
+                for line in lines:
+                    self.asked.append(json.loads(line))
+                    lines.write(json.dumps(self.answer) + "\n")
+                    lines.flush()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Its environment."""
+        env = {"GTR_ROOT": str(self.root / "gtr"), "GTR_TOKEN": TOKEN, "RGT_AGENT_DIR": str(self.directory)}
+        return {**env, "HOME": str(self.root)}
 
     def hook(self, mode: str, given: object) -> subprocess.CompletedProcess[str]:
         """Run the program as a runtime does."""
-        env = {"GTR_ROOT": str(self.root / "gtr"), "GTR_TOKEN": TOKEN, "RGT_AGENT_DIR": str(self.directory)}
-        env["HOME"] = str(self.root)
         text = given if isinstance(given, str) else json.dumps(given)
         argv = [sys.executable, "-IS", hook.__file__, mode]
-        return subprocess.run(argv, input=text, env=env, cwd=self.worktree, capture_output=True, text=True, timeout=20)
+        cwd = self.worktree
+        return subprocess.run(argv, input=text, env=self.env, cwd=cwd, capture_output=True, text=True, timeout=20)
+
+    def start(self, mode: str, given: object, out: int) -> subprocess.Popen[str]:
+        """Begin to run the program, with `out` for its standard output."""
+        argv = [sys.executable, "-IS", hook.__file__, mode]
+        pipe = subprocess.PIPE
+        running = subprocess.Popen(
+            argv, env=self.env, cwd=self.worktree, stdin=pipe, stdout=out, stderr=subprocess.DEVNULL, text=True
+        )
+        assert running.stdin is not None
+        with running.stdin:
+            running.stdin.write(json.dumps(given))
+        return running
+
+    def noted(self) -> list[str]:
+        """Receipts that it will say again."""
+        place = self.directory / "printed"
+        return sorted(p.name for p in place.iterdir()) if place.is_dir() else []
 
     def spooled(self) -> list[dict[str, Any]]:
         """Events that wait for a gateway."""
@@ -106,6 +132,54 @@ def test_the_bell_wakes_with_its_exit_code(agent: Agent) -> None:
     ran = agent.hook("bell", {"hook_event_name": "FileChanged", "file_path": "/x/bell"})
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", "you have mail")
     assert agent.asked[0]["args"]["event"] == "FileChanged"
+
+
+MAIL = {"out": {"hookSpecificOutput": {"additionalContext": "a letter " * 20}}, "err": "", "code": 0, "receipt": "r1"}
+
+
+def test_b40_it_says_that_mail_is_printed_and_says_it_again_with_the_next_event(agent: Agent) -> None:
+    """Since nobody answers that, it is noted until an answer shows that the town has heard it."""
+    agent.open()
+    agent.answer = {"id": 1, "ok": MAIL}
+    assert "a letter" in agent.hook("event", {"hook_event_name": "Stop", "session_id": "s1"}).stdout
+    eventually(lambda: len(agent.asked) == 2)
+    said = {"event": "Printed", "session": "s1", "had": ["r1"]}
+    assert (agent.asked[1]["op"], agent.asked[1]["token"], agent.asked[1]["args"]) == ("agent.hook", TOKEN, said)
+    assert agent.noted() == ["r1"]
+    agent.answer = {"id": 1, "error": {"code": "unreachable", "message": "no"}}
+    agent.hook("event", {"hook_event_name": "Stop"})
+    assert agent.noted() == ["r1"]
+    agent.answer = {"id": 1, "ok": {}}
+    agent.hook("event", {"hook_event_name": "Stop"})
+    assert [a["args"].get("had") for a in agent.asked[2:]] == [["r1"], ["r1"]]
+    assert agent.noted() == []
+
+
+def test_b40_what_could_not_be_printed_is_not_confirmed(agent: Agent) -> None:
+    """Its reader is gone, or it is killed while it prints."""
+    agent.open()
+    agent.answer = {"id": 1, "ok": MAIL}
+    for kill in (False, True):
+        read, write = os.pipe()
+        if kill:
+            os.set_blocking(write, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(write, b"x" * 65536)
+            os.set_blocking(write, True)
+        else:
+            os.close(read)
+        heard = len(agent.asked)
+        running = agent.start("event", {"hook_event_name": "Stop"}, write)
+        os.close(write)
+        eventually(lambda: len(agent.asked) > heard)  # noqa: B023
+        if kill:
+            assert running.poll() is None
+            running.kill()
+            os.close(read)
+        running.wait(10)
+    assert [a["args"]["event"] for a in agent.asked] == ["Stop", "Stop"]
+    assert agent.noted() == []
 
 
 def test_an_error_of_the_gateway_is_not_the_agents(agent: Agent) -> None:

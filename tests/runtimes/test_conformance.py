@@ -24,6 +24,7 @@ from rgt.model.home import Home
 from rgt.model.messages import AgentEvent
 from rgt.model.runtime import Choice, Mode, Preset, choose, older, overridden, version_of
 from tests.eventually import eventually
+from tests.host.stage import EVERY, Town
 from tests.runtimes.stage import KEYS, NAMES, PROMPT, SECRET, SESSION, Stage
 from tests.town import LiveTown, change, steps
 
@@ -294,16 +295,14 @@ def test_a_provisioner_that_is_not_here_is_said(stage: Stage) -> None:
         starting.prepare(missing, stage.where(), fence, Choice(""))
 
 
-HOOK = """\
+GUARD = """\
 import json, os, sys
-given = json.load(sys.stdin)
-with open(os.environ["HOOKED"], "a") as f:
-    f.write(json.dumps([sys.argv[1], given]) + "\\n")
-answer = json.loads(os.environ["ANSWER"])
-if "out" in answer:
-    print(json.dumps(answer["out"]))
-print(answer.get("err", ""), file=sys.stderr)
-sys.exit(answer.get("code", 0))
+if __name__ == "__main__":
+    answer = json.loads(os.environ["ANSWER"])
+    if "out" in answer:
+        print(json.dumps(answer["out"]))
+    print(answer.get("err", ""), file=sys.stderr)
+    sys.exit(answer.get("code", 0))
 """
 DENY = {"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "no pushes"}}
 TELL = {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": "mail", "watchPaths": ["/bell"]}}
@@ -354,16 +353,36 @@ DIALECTS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
 def test_hooks_are_translated_both_ways(
     tmp: Path, runtime: str, job: str, event: str, answer: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    write_file(tmp / "hook.py", HOOK)
-    write_file(tmp / "foreign.py", (presets.SHIPPED / "foreign.py").read_text())
-    write_file(tmp / "hook.py", 'import pathlib, sys\npathlib.Path(__file__ + ".given").write_text(sys.stdin.read())\n')
-    argv = [sys.executable, "-IS", str(tmp / "foreign.py"), "copilot", "event"]
-    given = json.dumps({"hook_event_name": "UserPromptSubmit"})
-    done = subprocess.run(argv, input=given, env={}, capture_output=True, text=True, timeout=20)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    event = json.loads((tmp / "hook.py.given").read_text())["hook_event_name"]
-    assert said(event, {}, 1) == AgentEvent(kind="busy", generation=1)
-    assert event not in GIVING
+    ran, asked = foreign(tmp, runtime, job, {"hook_event_name": event, "tool_name": "x"}, answer)
+    assert (ran.returncode, json.loads(ran.stdout or "{}"), ran.stderr) == (0, expected, "")
+    assert job == "guard" or asked[0]["event"] == {"AfterTool": "PostToolUse", "AfterAgent": "Stop"}.get(event, event)
+    confirmed = [a["had"] for a in asked if "had" in a]
+    assert confirmed == ([["r1"]] if expected and job == "event" else []), "what is dropped is not had"
+
+
+def test_copilot_is_told_nothing_where_it_would_drop_it(tmp: Path) -> None:
+    ran, asked = foreign(tmp, "copilot", "event", {"hook_event_name": "UserPromptSubmit"}, {})
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert said(asked[0]["event"], {}, 1) == AgentEvent(kind="busy", generation=1)
+    assert asked[0]["event"] not in GIVING
+
+
+def foreign(
+    tmp: Path, runtime: str, job: str, given: dict[str, Any], answer: dict[str, Any]
+) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
+    """Run a hook of another runtime: its end, and what the town was told. `answer` is that of the town, or of the
+    guard."""
+    for name in ("foreign.py", "hook.py"):
+        write_file(tmp / name, (presets.SHIPPED / name).read_text())
+    if job == "guard":
+        write_file(tmp / "hook.py", GUARD)
+    town = Town(Home(tmp / "gtr"))
+    town.answers[EVERY] = [{**answer, "receipt": "r1"}]
+    env = {"GTR_ROOT": str(tmp / "gtr"), "RGT_AGENT_DIR": str(tmp), "ANSWER": json.dumps(answer)}
+    argv = [sys.executable, "-IS", str(tmp / "foreign.py"), runtime, job]
+    ran = subprocess.run(argv, input=json.dumps(given), env=env, capture_output=True, text=True, timeout=20)
+    town.close()
+    return ran, [asked["args"] for asked in town.heard]
 
 
 def test_a_scripted_agent_does_the_whole_in_a_town(town: LiveTown, repo: Path) -> None:

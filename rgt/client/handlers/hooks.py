@@ -8,6 +8,7 @@ from typing import Any
 from rgt.client.handlers import mail, sessions
 from rgt.client.hearing import doing
 from rgt.client.reach import Handler, Reach
+from rgt.client.town import new_op_id
 from rgt.model import messages as m
 from rgt.model import operations as ops
 from rgt.model.care import limit_end
@@ -40,12 +41,18 @@ async def _hook_event(d: Reach, a: ops.HookArgs, who: Identity, op_id: str) -> o
         await note(d, who, event)
     if a.event == "PreCompact":
         await sessions.compacting(d, who, op_id)
-    told = await mail.inject(d, who, a.session, a.event) if a.event in GIVING else ""
-    if a.event in GIVING and (word := d.hearing.taken(who.agent, who.generation)):
-        told = f"{word}\n\n{told}" if told else word
-    if a.event == "SessionStart":
-        told = together(await sessions.greeting(d, a, who), told)
-    return answer(a.event, told)
+    if a.had:
+        await mail.had(d, who, a.had)
+    greeting = await sessions.greeting(d, a, who) if a.event == "SessionStart" else ""
+    if a.event not in GIVING:
+        return answer(a.event, "")
+    # Mail comes last: what is given must reach the hook, or nobody gives it again while the hook lives.
+    receipt = new_op_id()
+    letters = await mail.inject(d, who, receipt)
+    told = "\n\n".join(filter(None, (d.hearing.taken(who.agent, who.generation), letters)))
+    given = answer(a.event, together(greeting, told))
+    given.receipt = receipt if letters else ""
+    return given
 
 
 LONGEST = 9_900
@@ -54,9 +61,9 @@ UNATTENDED = "nobody sits at this terminal; choose another way, or ask with `rgt
 
 
 def together(prime: str, told: str) -> str:
-    """Both in one text that a hook may give; only the first is ever cut, since mail that is given counts as read."""
-    if not told:
-        return prime
+    """Both in one text that a hook may give; only the first is ever cut, since mail that is printed counts as had."""
+    if not (prime and told):
+        return prime or told
     return f"{prime[: max(0, LONGEST - len(told) - 2)]}\n\n{told}"
 
 

@@ -18,15 +18,31 @@ READERS = ("polecat", "crew", "mayor")
 """Agents that read mail; witness and refinery are code."""
 
 
-async def inject(d: Reach, who: Identity, session: str, event: str) -> str:
+async def inject(d: Reach, who: Identity, receipt: str = "") -> str:
     """Mail for the agent that calls, fenced as data and at most 4 KB; empty when there is none.
 
-    What was given before to this process of it counts as had now, since it goes on."""
+    It counts as had when a hook says that it has printed what it was given under `receipt`; at once without one."""
     row = await d.caller(who)
     if not row.mail:
         return ""
-    claim = m.MailClaim(session=f"{session}:{who.generation}")
-    return str((await d.update(who.agent, "mail_claim", claim))["text"])
+    async with d.hearing.claims[who.agent]:
+        claim = m.MailClaim(receipt=receipt, printing=d.hearing.about_to_print(who.agent))
+        if receipt:
+            d.hearing.printing[receipt] = who.agent
+        try:
+            text = str((await d.update(who.agent, "mail_claim", claim))["text"])
+        except BaseException:
+            d.hearing.hooks_gone([receipt])
+            raise
+    if not text:
+        d.hearing.hooks_gone([receipt])
+    return text
+
+
+async def had(d: Reach, who: Identity, receipts: list[str]) -> None:
+    """Hooks of the agent that calls have printed mail; what the town knows already costs nothing."""
+    if (await d.caller(who)).mail:
+        await d.update(who.agent, "mail_had", m.MailHad(receipts=receipts))
 
 
 async def _send(d: Reach, a: ops.MailSend, who: Identity, op_id: str) -> ops.Sent:
@@ -97,7 +113,7 @@ async def _read(d: Reach, a: ops.MailNumbers, who: Identity, op_id: str) -> ops.
 async def _check(d: Reach, a: ops.None_, who: Identity, op_id: str) -> ops.Given:
     if not who.agent:
         raise RgtError("usage", "a person is given no mail", "`rgt mail inbox` lists it, `rgt mail read N` shows it")
-    return ops.Given(text=await inject(d, who, "check", "check"))
+    return ops.Given(text=await inject(d, who))
 
 
 async def _broadcast(d: Reach, a: ops.Broadcast, who: Identity, op_id: str) -> ops.SentAll:

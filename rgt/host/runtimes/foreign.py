@@ -1,8 +1,8 @@
 """Hooks of runtimes other than Claude Code: their dialects on this side, Claude's names and keys for `hook.py`.
 
 Run as `python -IS foreign.py RUNTIME event|guard` with the hook's JSON on standard input. What `hook.py` answers is
-said again as the runtime understands it. A guard that fails refuses. Standard library only: a hook runs at every tool
-call.
+said again as the runtime understands it; mail in it is printed only when the runtime takes it at this event. A guard
+that fails refuses. Standard library only: a hook runs at every tool call.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    from rgt.host.runtimes import hook
 
     Data = dict[str, Any]
 
@@ -41,6 +44,10 @@ ASKING = ("AskUserQuestion", "ask_user", "request_user_input", "question")
 PATIENCE = 15.0
 """Seconds given to `hook.py`, less than the runtimes give to us."""
 HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib takes longer than all the rest)
+if not TYPE_CHECKING:
+    # Isolated Python has not even the directory of the program on its path.
+    sys.path.append(HERE)
+    import hook
 
 
 def main(runtime: str, job: str) -> int:
@@ -51,21 +58,36 @@ def main(runtime: str, job: str) -> int:
         given = {}
     data = claudes(given)
     if runtime == "copilot" and data.get("hook_event_name") == "UserPromptSubmit":
-        # Copilot drops what this hook answers, and with it mail that would count as read.
-        report_busy()
-        return 0
-    try:
-        argv = [sys.executable, "-IS", f"{HERE}/hook.py", job]
-        done = subprocess.run(argv, input=json.dumps(data), capture_output=True, text=True, timeout=PATIENCE)
-        answer = understood(done.returncode, done.stdout, done.stderr, job)
-        if job == "guard" and data.get("tool_name") in ASKING:
-            answer = {"refused": "nobody is here to answer; run `rgt escalate` with the question, or decide"}
-    except (OSError, subprocess.TimeoutExpired) as e:
-        answer = {"refused": f"the guard did not answer: {e}"[:300]} if job == "guard" else {}
+        # Copilot drops what this hook answers: it is told of the event as of one at which no mail is given.
+        data = {"hook_event_name": "PreToolUse"}
+    answer, printed = guarded(data) if job == "guard" else reported(data)
     said = DIALECTS[runtime](str(given.get("hook_event_name", "")), str(data.get("hook_event_name", "")), answer)
     if said:
-        print(json.dumps(said))
+        print(json.dumps(said), flush=True)
+        printed()
     return 0
+
+
+def guarded(data: Data) -> tuple[Data, Callable[[], None]]:
+    """What the guard says of the use of a tool."""
+    try:
+        argv = [sys.executable, "-IS", f"{HERE}/hook.py", "guard"]
+        done = subprocess.run(argv, input=json.dumps(data), capture_output=True, text=True, timeout=PATIENCE)
+        answer = understood(done.returncode, object_of(done.stdout), done.stderr, "guard")
+    except (OSError, subprocess.TimeoutExpired) as e:
+        answer = {"refused": f"the guard did not answer: {e}"[:300]}
+    if data.get("tool_name") in ASKING:
+        answer = {"refused": "nobody is here to answer; run `rgt escalate` with the question, or decide"}
+    return answer, lambda: None
+
+
+def reported(data: Data) -> tuple[Data, Callable[[], None]]:
+    """What the town says to an event, and what to call when that is printed."""
+    try:
+        told, printed = hook.report(data)
+    except (OSError, ValueError):
+        return {}, lambda: None
+    return understood(told.get("code", 0), told.get("out"), str(told.get("err", "")), "event"), printed
 
 
 def claudes(given: Data) -> Data:
@@ -81,12 +103,16 @@ def claudes(given: Data) -> Data:
     return data
 
 
-def understood(code: int, out: str, err: str, job: str) -> Data:
-    """What `hook.py` meant: `told` for the model, `again` to go on with, `refused` and why."""
+def object_of(text: str) -> object:
+    """A JSON document; nothing for anything else."""
     try:
-        said = json.loads(out) if out.strip() else {}
+        return json.loads(text) if text.strip() else {}
     except ValueError:
-        said = {}
+        return {}
+
+
+def understood(code: int, said: object, err: str, job: str) -> Data:
+    """What `hook.py` meant: `told` for the model, `again` to go on with, `refused` and why."""
     said = said if isinstance(said, dict) else {}
     inner = said.get("hookSpecificOutput") or {}
     if inner.get("permissionDecision") == "deny":
@@ -138,17 +164,6 @@ def opencode(theirs: str, event: str, answer: Data) -> Data:
 
 
 DIALECTS = {"codex": codex, "gemini": gemini, "copilot": copilot, "opencode": opencode}
-
-
-def report_busy() -> None:
-    """Say that the agent works, with nothing to be told on the occasion."""
-    try:
-        # An event at which no mail is given.
-        told = json.dumps({"hook_event_name": "PreToolUse"})
-        argv = [sys.executable, "-IS", f"{HERE}/hook.py", "event"]
-        subprocess.run(argv, input=told, capture_output=True, text=True, timeout=PATIENCE)
-    except (OSError, subprocess.TimeoutExpired):
-        return
 
 
 if __name__ == "__main__":

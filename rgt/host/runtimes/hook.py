@@ -1,8 +1,8 @@
 """What hooks of agents' runtimes run: `python -IS hook.py event|bell|guard`, with the hook's JSON on standard input.
 
-`event` and `bell` report to the worker's gateway and print what the agent is told; without a gateway the event is kept
-in the agent's `spool` and nobody waits. `guard` decides from the agent's `policy.json`, without the gateway, whether a
-tool may be used; whatever goes wrong there is a no.
+`event` and `bell` report to the worker's gateway, print what the agent is told, and say when mail in it is
+printed; without a gateway the event is kept in the agent's `spool` and nobody waits. `guard` decides from the agent's
+`policy.json`, without the gateway, whether a tool may be used; whatever goes wrong there is a no.
 
 It runs at every use of a tool, so it must be quick: builtin modules only, and none of those that import others.
 """
@@ -16,6 +16,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 VERSION = "1"
@@ -28,6 +29,8 @@ PASSED = (
 """What of it reaches the worker: no text of the work itself."""
 SHORT = 500
 """Characters of a passed text at most."""
+NOTED = 100
+"""Receipts that are said at once."""
 SPOOLED = 200
 """Events that are kept while there is no gateway; the oldest go first."""
 PATIENCE, START_PATIENCE = 2.0, 10.0
@@ -117,8 +120,19 @@ def random_id() -> str:
 
 
 def event(raw: str, bell: bool) -> int:
-    """Report what the hook was given; gives the exit code."""
-    given = object_of(raw)
+    """Report what the hook was given and print the answer; gives the exit code."""
+    told, printed = report(object_of(raw), bell)
+    if out := told.get("out"):
+        write(1, dumps(out) + "\n")
+    if told.get("err"):
+        write(2, str(told["err"]))
+    printed()
+    code = told.get("code", 0)
+    return code if isinstance(code, int) else 0
+
+
+def report(given: dict[str, Any], bell: bool = False) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Report what a hook was given; gives the town's answer, and what to call when it is printed."""
     name = "FileChanged" if bell else str(given.get("hook_event_name", ""))[:40]
     # What is said last when a turn fails is the failure, which may tell how long it lasts.
     passed = [*PASSED, "last_assistant_message"] if name == "StopFailure" else PASSED
@@ -127,25 +141,71 @@ def event(raw: str, bell: bool) -> int:
     if isinstance(tasks, (list, dict)):
         data["background_tasks"] = len(tasks)  # how many still run; what they are stays here
     session = str(given.get("session_id", ""))[:100]
-    args = {"event": name, "session": session, "data": data}
+    args: dict[str, object] = {"event": name, "session": session, "data": data}
     if name == "SessionStart":
         note_session(session)
-    request = {"v": VERSION, "id": 1, "op": "agent.hook", "args": args, "op_id": random_id()}
+    had = noted()
+    gateway, answer = None, {}
     try:
-        patience = START_PATIENCE if name == "SessionStart" else PATIENCE
-        answer = ask({**request, "token": env.get("GTR_TOKEN", "")}, patience)
+        gateway = connected(START_PATIENCE if name == "SessionStart" else PATIENCE)
+        send(gateway, {**args, "had": had} if had else args)
+        answer = received(gateway)
     except OSError:
         spool(dumps(args))
-        answer = {}
     told = answer.get("ok")
-    told = told if isinstance(told, dict) else {}
-    out = watching(told.get("out")) if name == "SessionStart" else told.get("out")
-    if out:
-        write(1, dumps(out) + "\n")
-    if told.get("err"):
-        write(2, str(told["err"]))
-    code = told.get("code", 0)
-    return code if isinstance(code, int) else 0
+    if isinstance(told, dict):
+        forget(had)
+    else:
+        told = {}
+    if name == "SessionStart":
+        told = {**told, "out": watching(told.get("out"))}
+    receipt = told.get("receipt")
+
+    def printed() -> None:
+        if gateway is not None and isinstance(receipt, str) and receipt.isalnum():
+            # A worker that dies now hears it from the next hook.
+            note(receipt)
+            try:
+                send(gateway, {"event": "Printed", "session": session, "had": [receipt]})
+            except OSError:
+                return
+
+    return told, printed
+
+
+def noted() -> list[str]:
+    """Receipts of mail that was printed, of which the town has perhaps not heard."""
+    place = env.get("RGT_AGENT_DIR", "")
+    try:
+        return posix.listdir(f"{place}/printed")[:NOTED] if place else []
+    except OSError:
+        return []
+
+
+def note(receipt: str) -> None:
+    """Write down that mail is printed."""
+    place, how = env.get("RGT_AGENT_DIR", ""), posix.O_WRONLY | posix.O_CREAT
+    if not place:
+        return
+    place += "/printed"
+    try:
+        try:
+            fd = posix.open(f"{place}/{receipt}", how, 0o600)
+        except FileNotFoundError:
+            posix.mkdir(place, 0o700)
+            fd = posix.open(f"{place}/{receipt}", how, 0o600)
+        posix.close(fd)
+    except OSError:
+        return
+
+
+def forget(receipts: list[str]) -> None:
+    """The town has heard of these."""
+    for receipt in receipts:
+        try:
+            posix.unlink(f"{env.get('RGT_AGENT_DIR', '')}/printed/{receipt}")
+        except OSError:
+            continue
 
 
 def note_session(session: str) -> None:
@@ -177,8 +237,8 @@ def _short(value: object) -> object:
     return (value if isinstance(value, str) else dumps(value))[:SHORT]
 
 
-def ask(request: dict[str, object], patience: float) -> dict[str, Any]:
-    """The gateway's answer; raises OSError when there is none in time."""
+def connected(patience: float) -> _socket.socket:
+    """A connection to the gateway; raises OSError when there is none in time."""
     root = env.get("GTR_ROOT") or env.get("HOME", "") + "/.gtr"
     here = posix.open(".", posix.O_RDONLY)
     s = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -188,7 +248,17 @@ def ask(request: dict[str, object], patience: float) -> dict[str, Any]:
         s.connect("socket")
     finally:
         posix.fchdir(here)
-    s.sendall(dumps(request).encode() + b"\n")
+    return s
+
+
+def send(s: _socket.socket, args: dict[str, object]) -> None:
+    """Report one event."""
+    request = {"v": VERSION, "id": 1, "op": "agent.hook", "args": args, "op_id": random_id()}
+    s.sendall(dumps({**request, "token": env.get("GTR_TOKEN", "")}).encode() + b"\n")
+
+
+def received(s: _socket.socket) -> dict[str, Any]:
+    """The gateway's answer; raises OSError when there is none in time."""
     line = b""
     while not line.endswith(b"\n"):
         part = s.recv(65536)
@@ -263,7 +333,8 @@ def main(argv: list[str]) -> int:
         return event(read(0), mode == "bell")
     except (ValueError, OSError) as e:
         # The agent's work is not at fault, and must go on.
-        write(2, f"rgt: the hook was given something else: {e}\n")
+        what = "was given something else" if isinstance(e, ValueError) else "could not print its answer"
+        write(2, f"rgt: the hook {what}: {e}\n")
         return 0
 
 

@@ -81,8 +81,18 @@ class AgentActivities:
         except RgtError as e:
             e.data["unused"] = await self._roll_back(job, worktree)
             raise
-        seconds = begin.town.limits.dialog_seconds
-        return Started(pid=session.pid, worktree=str(worktree), branch=job.branch, dialog_seconds=seconds)
+        return self._started(begin, session, job.branch)
+
+    @staticmethod
+    def _started(begin: Beginning, session: Session, branch: str) -> Started:
+        limits = begin.town.limits
+        return Started(
+            pid=session.pid,
+            worktree=str(begin.worktree),
+            branch=branch,
+            dialog_seconds=limits.dialog_seconds,
+            mail_minutes=limits.mail_minutes,
+        )
 
     def _polecat(self, job: StartAgent, work: Work, worktree: Path) -> Beginning:
         s = job.start
@@ -176,15 +186,11 @@ class AgentActivities:
 
     async def _end(self, address: str, nonce: str, grace: float) -> None:
         """End the session at `address` when it is the one with this nonce; another one is none of our business."""
-        session = await self._find(address)
+        session = await sessions.find(self.tmux, address)
         if session is None or session.nonce != nonce:
             return
         self.watcher.unwatch(session)
         await sessions.end(self.tmux, session, grace)
-
-    async def _find(self, address: str) -> Session | None:
-        name = sessions.session_name(address)
-        return next((s for s in await sessions.list_sessions(self.tmux) if s.name == name), None)
 
     @activity.defn(name="start_crew")
     @guarded
@@ -217,8 +223,7 @@ class AgentActivities:
             recipe=Recipe(f"crew-{job.name}", setup.run, setup.ports),
         )
         session = await self._begin(begin)
-        seconds = begin.town.limits.dialog_seconds
-        return Started(pid=session.pid, worktree=str(worktree), branch=branch, dialog_seconds=seconds)
+        return self._started(begin, session, branch)
 
     @activity.defn(name="end_crew")
     @guarded

@@ -100,7 +100,7 @@ class CrewWorkflow(LivingWorkflow[Crew]):
             s.state, s.wanted, s.error = "stopped", False, cause(e).line()
         else:
             s.state, s.pid, s.worktree, s.branch = "running", started.pid, started.worktree, started.branch
-            s.care.dialog_seconds = started.dialog_seconds
+            s.care.dialog_seconds, s.mailbox.minutes = started.dialog_seconds, started.mail_minutes
             s.report_working()
         s.changed()
 
@@ -137,6 +137,7 @@ class CrewWorkflow(LivingWorkflow[Crew]):
     remove = command(Crew.remove)
     mail = command(Crew.mail)
     mail_claim = command(Crew.mail_claim)
+    mail_had = command(Crew.mail_had)
     mail_read = command(Crew.mail_read)
     assigned = message(Crew.assigned)
     session_event = message(Crew.session_event)

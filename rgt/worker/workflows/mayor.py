@@ -29,6 +29,7 @@ class MayorWorkflow(EntityWorkflow[Mayor]):
     alert = message(Mayor.alert)
     mail = command(Mayor.mail)
     mail_claim = command(Mayor.mail_claim)
+    mail_had = command(Mayor.mail_had)
     mail_read = command(Mayor.mail_read)
     post = command(Mayor.post)
     desk_read = command(Mayor.desk_read)

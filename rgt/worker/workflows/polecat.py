@@ -95,7 +95,7 @@ class PolecatWorkflow(LivingWorkflow[Polecat]):
             self._lose(f"it could not be started: {why.line()}")
             return
         s.pid, s.worktree = started.pid, started.worktree
-        s.care.dialog_seconds = started.dialog_seconds
+        s.care.dialog_seconds, s.mailbox.minutes = started.dialog_seconds, started.mail_minutes
         if started.outcome == "landed":
             self._lose("its work is in the target already", head=started.head, landed=True)
         elif started.outcome == "refused":
@@ -193,6 +193,7 @@ class PolecatWorkflow(LivingWorkflow[Polecat]):
     kill = command(Polecat.kill)
     mail = command(Polecat.mail)
     mail_claim = command(Polecat.mail_claim)
+    mail_had = command(Polecat.mail_had)
     mail_read = command(Polecat.mail_read)
     restart = command(Polecat.again, name="restart")
     handoff = command(Polecat.handoff)
