@@ -18,6 +18,7 @@ import pytest
 from rgt.host.runtimes import hook
 from rgt.model import guard
 from tests.eventually import eventually
+from tests.pipes import full_pipe
 
 TOKEN = "polecat/api/nux.1.s3cret"
 
@@ -160,14 +161,8 @@ def test_b40_what_could_not_be_printed_is_not_confirmed(agent: Agent) -> None:
     agent.open()
     agent.answer = {"id": 1, "ok": MAIL}
     for kill in (False, True):
-        read, write = os.pipe()
-        if kill:
-            os.set_blocking(write, False)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    os.write(write, b"x" * 65536)
-            os.set_blocking(write, True)
-        else:
+        read, write = full_pipe() if kill else os.pipe()
+        if not kill:
             os.close(read)
         heard = len(agent.asked)
         running = agent.start("event", {"hook_event_name": "Stop"}, write)

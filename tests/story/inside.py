@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rgt.host.runtimes import hook
 from tests.eventually import eventually
 from tests.town import RGT, LiveTown, Ran
 
@@ -44,6 +47,24 @@ class Inside:
             timeout=90,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def hook(self, event: str, out: int = subprocess.PIPE, **data: object) -> subprocess.Popen[str]:
+        """Begin to run the hook that its runtime runs at `event`, with `out` for its standard output."""
+        argv = [sys.executable, "-IS", hook.__file__, "event"]
+        pipe = subprocess.PIPE
+        running = subprocess.Popen(argv, env=self.env, cwd=self.cwd, stdin=pipe, stdout=out, stderr=pipe, text=True)
+        assert running.stdin is not None
+        with running.stdin:
+            running.stdin.write(json.dumps({"hook_event_name": event, "session_id": "s1", **data}))
+        running.stdin = None
+        return running
+
+    def told(self, event: str = "PostToolUse") -> str:
+        """What its hook prints for the agent at `event`."""
+        out, err = self.hook(event).communicate(timeout=30)
+        assert not err
+        said = json.loads(out or "{}")
+        return str(said.get("reason") or said.get("hookSpecificOutput", {}).get("additionalContext", ""))
 
     def git(self, *argv: str) -> str:
         """Git in its worktree."""
