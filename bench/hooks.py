@@ -1,4 +1,4 @@
-"""What runs at every use of a tool: the guard's decision, and an event that goes to the gateway."""
+"""What runs at every use of a tool: the guard's decision, and an event that goes to the gateway, with mail too."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure
-from bench.harness import alternately, count, live
+from bench.harness import alternately, commandline, count, fifo, live, repository, running_since, timed
 from rgt.host.runtimes import hook
 from rgt.model.guard import policy_for
+from tests.story.inside import Inside, agent_of
+from tests.town import LiveTown
 
 LINE = 'cd src && pytest -q -k "push and not kill" 2>&1 | tail -20 && git commit -am "$(cat message)"'
 
@@ -38,17 +40,41 @@ def run() -> list[Figure]:
             lambda: call("event", "PostToolUse"),
             lambda: _timed(["-c", "pass"], {}, env, worktree),
         )
+        agent = _agent(town)
+        [working] = alternately(count(50), lambda: _event(agent))
+        [letter] = alternately(count(50), lambda: _event(agent, "have you seen the failing test?"))
     name = "a Python that does nothing"
     return [
         Figure("hook: the guard decides", guard, name, floor, {"median": 40}),
         Figure("hook: an event and its answer", event, name, floor, {"median": 40}),
+        Figure("hook: an event of an agent at work", working, name, floor, {"median": 40}),
+        Figure("hook: an event that gives a letter", letter, name, floor, {"median": 40}),
     ]
 
 
-def _timed(words: list[str], given: dict[str, Any], env: dict[str, str], cwd: Path) -> float:
+def _agent(town: LiveTown) -> Inside:
+    """An agent that waits, whose hooks we run."""
+    town.add_rig("api", repository(town, "api"))
+    item = town.create("hooks")
+    fifo(town, item)
+    timed(commandline("sling", item, "--target", "api", "--runtime", "bench"), town.env, town.root)
+    running_since(town, item)
+    return agent_of(town, item)
+
+
+def _event(agent: Inside, letter: str = "") -> float:
+    """One use of a tool, at which the agent is given the letter."""
+    if letter:
+        agent.town.rgt("mail", "send", agent.env["GTR_ADDRESS"], letter)
+    given = {"hook_event_name": "PostToolUse", "tool_name": "Bash", "session_id": "s"}
+    return _timed([hook.__file__, "event"], given, agent.env, agent.cwd, letter)
+
+
+def _timed(words: list[str], given: dict[str, Any], env: dict[str, str], cwd: Path, says: str = "") -> float:
     argv, text = [sys.executable, "-IS", *words], json.dumps(given).encode()
     began = time.perf_counter()
     done = subprocess.run(argv, input=text, env=env, cwd=cwd, capture_output=True, timeout=60)
     took = (time.perf_counter() - began) * 1e3
-    assert done.returncode == 0 and not done.stdout, f"{argv} → {done.returncode}: {done.stdout!r} {done.stderr!r}"
+    right = says in done.stdout.decode() and bool(says) == bool(done.stdout)
+    assert done.returncode == 0 and right, f"{argv} → {done.returncode}: {done.stdout!r} {done.stderr!r}"
     return took

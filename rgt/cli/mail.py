@@ -37,7 +37,9 @@ async def send(
 ) -> None:
     """Write to an agent or a person. Done means that the letter is stored."""
     s = session(ctx)
-    letter = ops.MailSend(to=agent, text=s.text_or_stdin(message), subject=subject, reply_to=reply_to, dedupe=replace)
+    letter = ops.MailSend(
+        to=agent, text=s.text_or_stdin(message, exact=True), subject=subject, reply_to=reply_to, dedupe=replace
+    )
     sent = await s.ask(ops.MAIL_SEND, letter)
     s.give(sent.model_dump(), _sent(s, sent))
 
@@ -51,7 +53,7 @@ async def chat(
 ) -> None:
     """Say something to an agent now. It hears it at the next thing it does, or is woken."""
     s = session(ctx)
-    sent = await s.ask(ops.MAIL_SEND, ops.MailSend(to=agent, text=s.text_or_stdin(message)))
+    sent = await s.ask(ops.MAIL_SEND, ops.MailSend(to=agent, text=s.text_or_stdin(message, exact=True)))
     if wait and sent.number:
         sent.state = await _taken(s, sent, timeout)
         s.code = 0 if sent.state == "taken" else 1
@@ -134,7 +136,9 @@ async def broadcast(
     """Write to all polecats and crew."""
     s = session(ctx)
     sent = (
-        await s.ask(ops.MAIL_BROADCAST, ops.Broadcast(text=s.text_or_stdin(message), subject=subject, rig=rig))
+        await s.ask(
+            ops.MAIL_BROADCAST, ops.Broadcast(text=s.text_or_stdin(message, exact=True), subject=subject, rig=rig)
+        )
     ).rows
     s.code = 1 if any(x.state == "refused" for x in sent) else 0
     s.give([x.model_dump() for x in sent], "\n".join(_sent(s, x) for x in sent) or "there are no agents")
@@ -148,4 +152,5 @@ async def check(
     """Take what waits for the agent that calls."""
     s = session(ctx)
     given = await s.ask(ops.MAIL_CHECK, ops.None_())
-    s.give(given.model_dump(), given.text or ("" if inject else "no mail"))
+    if given.text or s.json or not inject:
+        s.give(given.model_dump(), given.text or "no mail")

@@ -102,9 +102,16 @@ class Session:
         """The answer: `value` as the one JSON document with `--json`, else `text`."""
         self.say(json.dumps(value, ensure_ascii=False) if self.json else text)
 
-    def text_or_stdin(self, text: str) -> str:
-        """`text`, or what was piped in when it is `-`."""
-        return self.call.stdin.decode(errors="replace").rstrip("\n") if text == "-" else text
+    def text_or_stdin(self, text: str, *, exact: bool = False) -> str:
+        """`text`, or what was piped in when it is `-`: without the line ends at its end, unless it is to be `exact`."""
+        if text != "-":
+            return text
+        try:
+            piped = self.call.stdin.decode()
+        except UnicodeDecodeError as e:
+            what = f"what was piped in is no UTF-8 text: byte {e.start} is {self.call.stdin[e.start]:#04x}"
+            raise RgtError("usage", what, "convert it first, e.g. with iconv") from e
+        return piped if exact else piped.rstrip("\n")
 
     def must_be_local(self, command: str) -> None:
         """Refuse to take over a terminal that is not this process's."""

@@ -219,6 +219,7 @@ TOWN_ERRORS = [
     ("[limits]\nmax_polecats = '3'", "town.toml:2: `max_polecats` must be a whole number, not text", ""),
     ("[limits]\nmax_polecats = true", "town.toml:2: `max_polecats` must be a whole number, not true or false", ""),
     ("[limits]\nmax_polecats = -1", "town.toml:2: `max_polecats` must be at least 0", ""),
+    ("[limits]\nmail_minutes = 0", "town.toml:2: `mail_minutes` must be more than 0", ""),
     ("[limits]\nmax_load = nan", "town.toml:2: `max_load` must be a finite number, not a number", ""),
     ("limits = 3", "town.toml:1: `limits` must be a table, not a whole number", ""),
     ("[runtime]\ndefualt = 'x'", "town.toml:2: `defualt` must be a table, not text", "did you mean default?"),

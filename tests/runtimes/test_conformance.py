@@ -367,6 +367,15 @@ def test_copilot_is_told_nothing_where_it_would_drop_it(tmp: Path) -> None:
     assert asked[0]["event"] not in GIVING
 
 
+def test_a_guard_whose_program_is_missing_refuses(tmp: Path) -> None:
+    write_file(tmp / "foreign.py", (presets.SHIPPED / "foreign.py").read_text())
+    given = '{"hook_event_name": "PreToolUse"}'
+    for job in ("guard", "event"):
+        argv = [sys.executable, "-IS", str(tmp / "foreign.py"), "codex", job]
+        ran = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=20)
+        assert (ran.returncode, '"deny"' in ran.stdout) == (0, job == "guard"), ran.stderr
+
+
 def foreign(
     tmp: Path, runtime: str, job: str, given: dict[str, Any], answer: dict[str, Any]
 ) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.eventually import eventually
 from tests.pipes import drained, full_pipe
 from tests.repos import make_repo
 from tests.story.inside import Inside, agent_of, nobody_has
-from tests.town import LiveTown, steps
+from tests.town import RGT, LiveTown, steps
 
 HANG = steps('do = "hang"')
 IDLE = steps('do = "say"\ntext = "ready"')
@@ -80,8 +81,15 @@ def test_b42_text_arrives_byte_equal_both_ways(shared: LiveTown) -> None:
     _, agent = working(shared, "bytes", HANG)
     address = agent.env["GTR_ADDRESS"]
     shared.rgt("mail", "send", address, NASTY)
-    shared.rgt("mail", "send", address, "-", stdin=NASTY)
-    assert [x["text"] for x in shared.ask("mail", "inbox", "--agent", address)] == [NASTY, NASTY]
+    shared.rgt("mail", "send", address, "-", stdin=f"{NASTY}\r\n\n")
+    texts = [x["text"] for x in shared.ask("mail", "inbox", "--agent", address)]
+    assert texts == [NASTY, f"{NASTY}\r\n\n"]
+    argv = [str(RGT), "mail", "send", address, "-"]
+    ran = subprocess.run(argv, env=shared.env, input=b"caf\xe9", capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        b"rgt: what was piped in is no UTF-8 text: byte 3 is 0xe9 \xe2\x80\x94 convert it first, e.g. with iconv\n",
+    )
     assert agent.run("mail", "send", "person", NASTY, "--subject", "bytes").code == 0
     letter = next(x for x in shared.ask("mail", "inbox") if x["subject"] == "bytes")
     assert (letter["text"], letter["sender"], letter["state"]) == (NASTY, address, "pending")

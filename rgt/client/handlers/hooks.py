@@ -41,8 +41,8 @@ async def _hook_event(d: Reach, a: ops.HookArgs, who: Identity, op_id: str) -> o
         await note(d, who, event)
     if a.event == "PreCompact":
         await sessions.compacting(d, who, op_id)
-    if a.had:
-        await mail.had(d, who, a.had)
+    if a.had and (a.event == "Printed" or (await d.caller(who)).mail):
+        await d.update(who.agent, "mail_had", m.MailHad(receipts=a.had))
     greeting = await sessions.greeting(d, a, who) if a.event == "SessionStart" else ""
     if a.event not in GIVING:
         return answer(a.event, "")

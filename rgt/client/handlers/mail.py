@@ -39,12 +39,6 @@ async def inject(d: Reach, who: Identity, receipt: str = "") -> str:
     return text
 
 
-async def had(d: Reach, who: Identity, receipts: list[str]) -> None:
-    """Hooks of the agent that calls have printed mail; what the town knows already costs nothing."""
-    if (await d.caller(who)).mail:
-        await d.update(who.agent, "mail_had", m.MailHad(receipts=receipts))
-
-
 async def _send(d: Reach, a: ops.MailSend, who: Identity, op_id: str) -> ops.Sent:
     letter = m.Mail(
         by=who.address or PERSON, text=a.text, subject=a.subject, reply_to=a.reply_to, dedupe=a.dedupe, op_id=op_id

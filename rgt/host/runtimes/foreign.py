@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from rgt.host.runtimes import hook
-
     Data = dict[str, Any]
 
 EVENTS = {
@@ -44,10 +42,6 @@ ASKING = ("AskUserQuestion", "ask_user", "request_user_input", "question")
 PATIENCE = 15.0
 """Seconds given to `hook.py`, less than the runtimes give to us."""
 HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib takes longer than all the rest)
-if not TYPE_CHECKING:
-    # Isolated Python has not even the directory of the program on its path.
-    sys.path.append(HERE)
-    import hook
 
 
 def main(runtime: str, job: str) -> int:
@@ -84,8 +78,14 @@ def guarded(data: Data) -> tuple[Data, Callable[[], None]]:
 def reported(data: Data) -> tuple[Data, Callable[[], None]]:
     """What the town says to an event, and what to call when that is printed."""
     try:
+        if TYPE_CHECKING:
+            from rgt.host.runtimes import hook
+        else:
+            # Isolated Python has not even the directory of the program on its path.
+            sys.path.append(HERE)
+            import hook
         told, printed = hook.report(data)
-    except (OSError, ValueError):
+    except (ImportError, OSError, ValueError):
         return {}, lambda: None
     return understood(told.get("code", 0), told.get("out"), str(told.get("err", "")), "event"), printed
 
