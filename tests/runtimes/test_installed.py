@@ -35,27 +35,31 @@ MODELS = {"codex": "gpt-5.4", "copilot": "", "gemini": "gemini-2.5-pro", "openco
 NONCE = f"n0nce-{secrets.token_hex(4)}"
 HOOK = """\
 import json, os, sys
-given = json.load(sys.stdin)
 home = os.path.dirname(os.path.abspath(__file__))
-with open(home + "/hooked", "a") as f:
-    f.write(json.dumps([sys.argv[1], given]) + "\\n")
-event, said = given["hook_event_name"], {}
+def noted(job, given):
+    with open(home + "/hooked", "a") as f:
+        f.write(json.dumps([job, given]) + "\\n")
 def first(name):
     there = os.path.exists(home + "/" + name)
     open(home + "/" + name, "w").close()
     return not there
-if sys.argv[1] == "guard" and "git push" in given.get("tool_input", {}).get("command", ""):
-    reason = {"permissionDecision": "deny", "permissionDecisionReason": "NO-PUSHES-66"}
-    said = {"hookSpecificOutput": {"hookEventName": event, **reason}}
-elif event == "PostToolUse" and first("mailed"):
-    said = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": "MAIL-77"}}
-elif event == "SessionStart":
-    context = {"additionalContext": "PRIMED-55", "watchPaths": ["/bell"]}
-    said = {"hookSpecificOutput": {"hookEventName": event, **context}}
-elif event == "Stop" and first("stopped"):
-    said = {"decision": "block", "reason": "STOP-88"}
-if said:
-    print(json.dumps(said))
+def report(given):
+    noted("event", given)
+    event, said = given["hook_event_name"], {}
+    if event == "PostToolUse" and first("mailed"):
+        said = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": "MAIL-77"}}
+    elif event == "SessionStart":
+        context = {"additionalContext": "PRIMED-55", "watchPaths": ["/bell"]}
+        said = {"hookSpecificOutput": {"hookEventName": event, **context}}
+    elif event == "Stop" and first("stopped"):
+        said = {"decision": "block", "reason": "STOP-88"}
+    return {"out": said}, lambda: None
+if __name__ == "__main__":
+    given = json.load(sys.stdin)
+    noted("guard", given)
+    if "git push" in given.get("tool_input", {}).get("command", ""):
+        reason = {"permissionDecision": "deny", "permissionDecisionReason": "NO-PUSHES-66"}
+        print(json.dumps({"hookSpecificOutput": {"hookEventName": given["hook_event_name"], **reason}}))
 """
 TASK = """-x Do "this" `now` 日本語 MARK-99
 <<run: echo made > made.txt>> <<run: git push origin main; echo 1 > pushed.txt>>

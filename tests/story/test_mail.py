@@ -64,9 +64,10 @@ def test_b40_an_agent_that_waits_is_woken_by_mail_and_has_it_once(shared: LiveTo
 
 def test_b40_an_agent_that_works_has_it_at_its_next_step(shared: LiveTown) -> None:
     add_rig(shared, "busy")
-    go = shared.root / "go"
-    script = steps(f'do = "run"\ncmd = "until test -e {go}; do sleep 0.05; done"', 'do = "say"\ntext = "next"')
-    _, agent = working(shared, "busy", script)
+    go, at_it = shared.root / "go", shared.root / "at-it"
+    wait = f"touch {at_it}; until test -e {go}; do sleep 0.05; done"
+    _, agent = working(shared, "busy", steps(f'do = "run"\ncmd = "{wait}"', 'do = "say"\ntext = "next"'))
+    eventually(at_it.exists, 30)
     address = agent.env["GTR_ADDRESS"]
     shared.rgt("mail", "send", address, "read me later", "--subject", "later")
     assert "read me later" not in screen(agent)
