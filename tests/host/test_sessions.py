@@ -135,6 +135,11 @@ async def test_end_ends_the_whole_tree_and_no_other_b46(tmux: Tmux) -> None:
     try:
         assert processes.find_by_env("GTR_NONCE", want.nonce) == []
         assert [s.name for s in await sessions.list_sessions(tmux)] == ["gtr-api/slit"]
+        assert [await sessions.find(tmux, x) is not None for x in ("api/slit", "api/sli", "api/nux")] == [
+            True,
+            False,
+            False,
+        ]
         assert processes.alive(neighbour.proc)
         assert processes.identify(mine.pid)
         await sessions.end(tmux, session)
