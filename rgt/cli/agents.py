@@ -20,6 +20,8 @@ agents = typer.Typer(help="Agents of all roles.", no_args_is_help=True)
 polecats = typer.Typer(help="Polecats: one item each.", no_args_is_help=True)
 crew = typer.Typer(help="Crew: agents with a workspace of their own.", no_args_is_help=True)
 Address = Annotated[str, typer.Argument(help="An agent's address (api/nux), or its name alone.")]
+SPENDERS = ("polecat", "crew")
+"""Whose row says what they have used themselves; that of the mayor says it of the town."""
 KINDS = ("mayor", "boot", "witness", "refinery", "polecat", "crew")
 
 
@@ -43,7 +45,8 @@ def agent_row(r: Row) -> dict[str, Any]:
         "pid": r.pid,
         "runtime": "",
         "since": from_epoch(r.updated),
-        "cost": 0.0,
+        "cost": r.cost / 1000 if r.kind in SPENDERS else 0.0,
+        "tokens": r.tokens if r.kind in SPENDERS else 0,
     }
 
 

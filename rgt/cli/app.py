@@ -20,6 +20,7 @@ MODULES = {
     "memory": ("checkpoint", "handoff", "session"),
     "mail": ("mail", "chat"),
     "rigs": ("rig",),
+    "costs": ("cost", "budget"),
     "config": ("config",),
     "completions": ("completions", "complete"),
     "mcp": ("mcp",),

@@ -12,6 +12,7 @@ from rgt.cli.session import Session, session
 from rgt.cli.wait import wait_for_item
 from rgt.host import finishing, saving
 from rgt.model import operations as ops
+from rgt.model.costs import money
 from rgt.model.errors import RgtError
 from rgt.model.ids import check_item
 from rgt.model.rows import Row
@@ -119,6 +120,8 @@ def _page(s: Session, item: dict[str, Any]) -> str:
     lines = [f"{p.paint(item['id'], 'bold')}  {item['title']}", f"  state     {p.state(item['state'])}"]
     facts = ("priority", "rig", "address", "attempt", "branch", "head", "sha", "reason", "accept", "created_at")
     lines += [f"  {name:<9} {item[name]}" for name in facts if item.get(name)]
+    if item["cost"]["tokens"]:
+        lines.append(f"  cost      {money(item['cost']['usd'], item['cost']['tokens'], item['cost']['unpriced'])}")
     if item.get("unmet"):
         lines.append(f"  waits for {', '.join(item['unmet'])}")
     if item.get("escalation"):

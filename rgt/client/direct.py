@@ -9,13 +9,13 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from rgt.client.failures import cause
-from rgt.client.handlers import agents, hooks, mail, queue, rigs, sessions, town, work
+from rgt.client.handlers import agents, costs, hooks, mail, queue, rigs, sessions, town, work
 from rgt.client.reach import Handler, Reach
 from rgt.model.errors import RgtError
 from rgt.model.operations import Operation
 from rgt.model.tokens import Identity
 
-GROUPS = (work, agents, rigs, queue, town, hooks, mail, sessions)
+GROUPS = (work, agents, rigs, queue, town, hooks, mail, sessions, costs)
 HANDLERS: dict[str, Handler] = {name: handler for group in GROUPS for name, handler in group.HANDLERS.items()}
 """Who carries out which operation; a test holds it against the table of operations."""
 

@@ -65,6 +65,8 @@ class Hearing:
         """Hooks of one agent are given mail one after the other."""
         self.first: Callable[[str, int], None] = lambda agent, generation: None
         """Called when an agent's process is heard for the first time."""
+        self.event: Callable[[str, str], None] = lambda agent, event: None
+        """Called with every event of an agent's hooks, whether it is news or not."""
 
     def begin(self, agent: str, generation: int) -> None:
         """A process of the agent is about to be started here; generations of another attempt begin at 1 again."""

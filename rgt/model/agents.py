@@ -90,6 +90,8 @@ class Polecat(Living, Remembering):
             mail=self.mail_count,
             alert=self.alert if self.at_work else "",
             gone=self.phase == "parked",
+            cost=self.cost.micro // 1000,
+            tokens=self.cost.tokens,
         )
 
     def to(self, phase: Phase) -> None:
@@ -236,6 +238,8 @@ class Crew(Living, Remembering):
             mail=self.mail_count,
             alert=self.error or (self.alert if self.at_work else self.mail_alert),
             gone=self.state == "ended",
+            cost=self.cost.micro // 1000,
+            tokens=self.cost.tokens,
         )
 
     def begin(self, c: m.Empty) -> None:

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
+from rgt.model.costs import Amount, later, total
 from rgt.model.mail import Mailed
 from rgt.model.messages import AgentEvent, SessionEvent
+from rgt.model.spending import Used
 from rgt.model.times import iso
 
 ACTIVITIES = {
@@ -100,6 +102,20 @@ class Living(Mailed):
     activity: str = ""
     """What its hooks last said: idle, waiting, limited, failed, stuck; empty for working."""
     care: Care = Field(default_factory=Care)
+    used: dict[str, list[int]] = Field(default_factory=dict)
+    """Account book → what it has used for what it is at (`rgt.model.costs.Amount`)."""
+
+    @property
+    def cost(self) -> Amount:
+        """What it has used: a polecat for its item, a crew member in all."""
+        return total(self.used.values())
+
+    def spent(self, c: Used) -> None:
+        """The worker has read what it has used."""
+        before = self.used.get(c.book)
+        self.used[c.book] = later(before, c.amount) if before else c.amount
+        if self.used[c.book] != before:
+            self.changed()
 
     @property
     def at_work(self) -> bool:

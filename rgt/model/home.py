@@ -54,6 +54,11 @@ class Home:
         return self.config / "runtimes"
 
     @property
+    def prices(self) -> Path:
+        """Prices of models that this town knows better than the shipped table."""
+        return self.config / "prices.toml"
+
+    @property
     def rigs(self) -> Path:
         return self.root / "rigs"
 
@@ -84,9 +89,14 @@ class Home:
     def logs(self) -> Path:
         return self.runtime / "logs"
 
+    @property
+    def agents(self) -> Path:
+        """Directories of all agents."""
+        return self.runtime / "agents"
+
     def agent_dir(self, agent: str) -> Path:
         """Generated files of one agent (`polecat/api/nux`): prompt, settings, spool."""
-        return self.runtime / "agents" / agent
+        return self.agents / agent
 
     @property
     def temporal(self) -> Path:

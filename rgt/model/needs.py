@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rgt.model.budgets import WHOSE
 from rgt.model.care import SHOWN
 from rgt.model.operations import Need
 from rgt.model.rows import Row
@@ -25,9 +26,15 @@ def _command(row: Row) -> str:
             return f"rgt escalate {row.id} --ack ANSWER"
         if row.state == "submitted":
             return f"rgt mq retry {row.id}"
+        if row.alert.startswith(WHOSE["item"]):
+            return f"rgt budget set item {row.id} {_amount(row)}"
         return f"rgt work reopen {row.id}"
     if row.kind == "refinery":
         return f"rgt mq resume {row.rig}" if row.state == "paused" else f"rgt rig status {row.rig}"
+    if row.kind == "rig" and row.alert.startswith(WHOSE["rig"]):
+        return f"rgt budget set rig {row.id} {_amount(row)}"
+    if row.kind == "rig" and row.alert.startswith(WHOSE["day"]):
+        return f"rgt budget set day {_amount(row)}"
     if row.kind == "rig":
         return f"rgt rig set {row.id} no_gates true" if row.alert.startswith("no gates") else f"rgt rig status {row.id}"
     if row.kind in ("polecat", "crew") and row.state in (*SHOWN, "working", "running"):
@@ -36,4 +43,10 @@ def _command(row: Row) -> str:
         return f"rgt crew start {row.id}"
     if row.kind == "mayor" and row.alert.startswith("mail from "):
         return "rgt mail inbox"
+    if row.kind == "mayor" and ".toml:" in row.alert:
+        return "rgt config edit"
     return "rgt doctor"
+
+
+def _amount(row: Row) -> str:
+    return "--tokens N" if "tokens" in row.alert else "--usd USD"

@@ -6,6 +6,9 @@ from pydantic import BaseModel, Field
 
 from rgt.model.queue import Priority
 
+NOTES = 12
+NOTE_CHARS = 2000
+
 
 class Escalation(BaseModel):
     """A question to a person."""
@@ -31,3 +34,8 @@ class NewWork(BaseModel):
     created_by: str = ""
     op: str = ""
     """The command that created it: a retry of that command finds it."""
+
+
+def remember(notes: list[str], note: str) -> list[str]:
+    """Notes with one more, bounded in number and size."""
+    return [*notes, note[:NOTE_CHARS]][-NOTES:]

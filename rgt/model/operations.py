@@ -9,11 +9,13 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rgt.model.budgets import BudgetChange, BudgetList, BudgetRow
 from rgt.model.config import RigConfig
 from rgt.model.mail import Letter
 from rgt.model.queue import Priority, Verdict
 from rgt.model.rows import Row
 from rgt.model.sessions import Checkpoint
+from rgt.model.spending import CostFilter, Costs
 
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
@@ -419,6 +421,9 @@ RIG_SHOW = Operation("rig.show", "Show a rig", Id, Thing, EVERYONE)
 RIG_PARK = Operation("rig.park", "No new work for a rig", Id, Answer, LEADERS)
 RIG_UNPARK = Operation("rig.unpark", "New work for a rig again", Id, Answer, LEADERS)
 RIG_REMOVE = Operation("rig.remove", "Remove a rig; its repository is kept aside", Id, Answer, PERSON)
+COST = Operation("cost", "What was spent", CostFilter, Costs, EVERYONE)
+BUDGET_LIST = Operation("budget.list", "List budgets", None_, BudgetList, EVERYONE)
+BUDGET_SET = Operation("budget.set", "Set a budget", BudgetChange, BudgetRow, LEADERS)
 MQ_SHOW = Operation("mq.show", "What the merge queue said", Id, Verdicts, EVERYONE)
 MQ_RETRY = Operation("mq.retry", "Try a parked entry again", Id, Answer, LEADERS)
 MQ_REMOVE = Operation("mq.remove", "Take an entry out of the queue", Id, Answer, LEADERS)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from rgt.model import messages as m
+from rgt.model.budgets import Held
 from rgt.model.config import RigConfig
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
@@ -96,6 +97,8 @@ class Rig(Entity):
     error: dict[str, Any] | None = None
     mistake: str = ""
     """What is wrong in rig.toml."""
+    held: str = ""
+    """Why no new work begins: a budget is spent."""
 
     @property
     def workflow(self) -> str:
@@ -111,6 +114,8 @@ class Rig(Entity):
         alert = self.mistake
         if not alert and self.state == "open" and not self.config.gates and not self.config.no_gates:
             alert = "no gates: work runs, landings are held"
+        if not alert and self.held and self.queue:
+            alert = self.held
         return Row(
             kind="rig",
             id=self.name,
@@ -131,6 +136,7 @@ class Rig(Entity):
         """The hub stands."""
         self.config, self.state = config, "open"
         self.tell("boot", "register", m.RigName(rig=self.name, host=self.host))
+        self.tell("mayor", "rig_opened", m.RigName(rig=self.name))
         self.changed()
 
     def founding_error(self) -> RgtError | None:
@@ -151,6 +157,7 @@ class Rig(Entity):
         for part in ("witness", "refinery"):
             self.tell(f"{part}/{self.name}", "end", m.Empty())
         self.tell("boot", "forget", m.RigName(rig=self.name, host=self.host))
+        self.tell("mayor", "rig_closed", m.RigName(rig=self.name))
         self.changed()
 
     def park(self, c: m.Empty) -> None:
@@ -258,6 +265,11 @@ class Rig(Entity):
         """The host lends this many places."""
         self.room = c.total
 
+    def hold(self, c: Held) -> None:
+        """The mayor says that a budget is spent, or that there is room again."""
+        self.held = c.text
+        self.changed()
+
     def ask(self) -> None:
         """Ask the host for at least one place more than is needed, so that the next sling need not wait for an answer.
 
@@ -271,7 +283,7 @@ class Rig(Entity):
     @property
     def may_admit(self) -> bool:
         """Whether there is a place and somebody who could take it."""
-        return self.state == "open" and self._places() > 0 and bool(self._waiting())
+        return self.state == "open" and not self.held and self._places() > 0 and bool(self._waiting())
 
     def _places(self) -> int:
         return min(self.room, self.config.max_polecats) - len(self.live)
@@ -292,7 +304,7 @@ class Rig(Entity):
     def started(self, name: str, item: str) -> m.PolecatStart | None:
         """A polecat begins: it leaves the queue and takes its place. None when the item was withdrawn meanwhile."""
         waiting = next((w for w in self.queue if w.item == item), None)
-        if waiting is None or self.state != "open":
+        if waiting is None or self.state != "open" or self.held:
             return None
         self.queue = [w for w in self.queue if w.item != waiting.item]
         self.live[name] = Live(item=waiting.item, attempt=waiting.attempt)

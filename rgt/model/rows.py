@@ -37,6 +37,11 @@ class Row(BaseModel):
     alert: str = ""
     gone: bool = False
     """The entity has ended and its row leaves the index."""
+    cost: int = 0
+    """Thousandths of a US dollar: of an agent for what it is at, of the mayor for the whole town on the day of
+    `updated`."""
+    tokens: int = 0
+    """Tokens, likewise; also those whose price nobody knows."""
 
     @property
     def key(self) -> str:
@@ -67,7 +72,8 @@ class Row(BaseModel):
 FIELDS = tuple(Row.model_fields)
 REV = FIELDS.index("rev")
 """Where a packed row has its revision, which is always there."""
-NUMBERS = ("rev", "attempt", "created", "updated", "pid", "mail")
+GONE = FIELDS.index("gone")
+NUMBERS = ("rev", "attempt", "created", "updated", "pid", "mail", "cost", "tokens")
 
 
 def cut(text: str, width: int) -> str:
@@ -89,7 +95,7 @@ def fold(index: dict[str, list[Any]], packed: list[Any]) -> bool:
     old = index.get(k)
     if old is not None and (old[REV] > packed[REV] or old == packed):
         return False
-    if len(packed) == len(FIELDS) and packed[-1]:
+    if len(packed) > GONE and packed[GONE]:
         index.pop(k, None)
     else:
         index[k] = packed

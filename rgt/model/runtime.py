@@ -95,8 +95,9 @@ class Preset(BaseModel):
     """What `[runtime.<name>]` may say beyond the keys of a preset, each with its meaning; absent: anything."""
     guard: Literal["closed", "open", "none"] = "none"
     """Whether its hooks can refuse what it is about to do, and whether a hook that fails refuses (`closed`)."""
-    cost: bool = False
-    """Whether what it has used can be read."""
+    usage: str = ""
+    """Where it writes down what it has used: a pattern of files below the agent's directory, in the form of Claude
+    Code's transcripts; absent: nobody knows what it costs."""
     limits: list[str] = []
     """What it cannot do, for `docs/runtimes.md`."""
     env: dict[str, Template] = {}

@@ -13,7 +13,7 @@ from rgt.model import toml
 
 Do = Literal[
     "write", "append", "run", "commit", "done", "say", "escalate", "handoff", "wait", "ask", "crash", "hang", "exit",
-    "partial", "dialog", "limit", "cut", "spam", "branch", "push",
+    "partial", "dialog", "limit", "cut", "spam", "spend", "branch", "push",
 ]  # fmt: skip
 
 
@@ -44,6 +44,9 @@ STEPS: dict[Do, Shape] = {
     "limit": Shape((), ("seconds",), "Report a rate limit, with its end if that is known; go on when rung."),
     "cut": Shape((), ("text",), "Report a turn that failed, with this error, else server_error; go on when rung."),
     "spam": Shape(("count",), (), "Report so many events."),
+    "spend": Shape(
+        ("tokens",), ("model",), "Write down an answer of a model that took so many tokens, all of them output."
+    ),
     "branch": Shape(("text",), (), "Switch to another branch, whatever it was."),
     "push": Shape((), ("text",), "Try to force this branch of the remote, else main, to what was committed."),
 }
@@ -77,6 +80,10 @@ class Step(BaseModel):
     """How long to wait."""
     count: int | None = Field(default=None, ge=1, le=10_000)
     """How many."""
+    tokens: int | None = Field(default=None, ge=0, le=1_000_000_000)
+    """How many tokens an answer took."""
+    model: str | None = Field(default=None, min_length=1, max_length=80)
+    """The model that gave it; `scripted` when not given."""
     code: int | None = Field(default=None, ge=0, le=255)
     """Exit code."""
 

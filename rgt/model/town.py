@@ -7,10 +7,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from rgt.model import messages as m
+from rgt.model.budgets import BudgetDefaults
 from rgt.model.entity import Entity
 from rgt.model.mail import Mailbox, Mailed
 from rgt.model.rows import Row, fold
 from rgt.model.times import epoch
+from rgt.model.treasury import Treasury
 
 
 class Index(BaseModel):
@@ -169,9 +171,9 @@ class Boot(Entity):
             self.tell(agent, signal, m.Empty())
 
 
-class Mayor(Mailed):
-    """State of the mayor: alerts it was given, its mail, and that of people. Its model session starts when it is first
-    needed."""
+class Mayor(Mailed, Treasury):
+    """State of the mayor: alerts it was given, its mail, and that of people, the ledger and the budgets. Its model
+    session starts when it is first needed."""
 
     state: Literal["idle", "down"] = "idle"
     alerts: dict[str, m.Alert] = Field(default_factory=dict)
@@ -197,6 +199,7 @@ class Mayor(Mailed):
 
     def row(self) -> Row:
         newest = next(reversed(self.alerts.values())) if self.alerts else None
+        today = self.spent_today()
         return Row(
             kind="mayor",
             id="mayor",
@@ -207,7 +210,16 @@ class Mayor(Mailed):
             updated=epoch(self.updated_at),
             mail=self.mail_count,
             alert=newest.text if newest else "",
+            cost=today.micro // 1000,
+            tokens=today.tokens,
         )
+
+    def budget_defaults(self, c: BudgetDefaults) -> None:
+        """The files of the configuration were read."""
+        super().budget_defaults(c)
+        known = self.alerts.get("config")
+        if c.mistake != (known.text if known else ""):
+            self.alert(m.Alert(key="config", text=c.mistake, command="rgt config edit"))
 
     def alert(self, c: m.Alert) -> None:
         """A fault begins or ends; one alert per key."""

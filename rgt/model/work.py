@@ -8,13 +8,15 @@ from typing import Literal
 from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.budgets import Held
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
-from rgt.model.newwork import Escalation, NewWork
+from rgt.model.newwork import Escalation, NewWork, remember
 from rgt.model.queue import Entry, Verdict
 from rgt.model.rows import Row, cut
-from rgt.model.times import epoch, iso
+from rgt.model.times import iso
 from rgt.model.tries import Tries
+from rgt.model.workrow import row_of
 
 State = Literal[
     "open", "blocked", "queued", "assigned", "in_progress", "submitted", "merging", "merged", "closed", "failed"
@@ -25,8 +27,6 @@ MAX_DEATHS = 3
 """Deaths of an item's agents, over all attempts since it was slung, after which a person is asked."""
 KEPT_CLOSED = timedelta(days=7)
 """How long a closed item stays open as a workflow."""
-NOTES = 12
-NOTE_CHARS = 2000
 
 
 class Work(Entity, NewWork, Tries):
@@ -58,6 +58,10 @@ class Work(Entity, NewWork, Tries):
     verdict: Verdict | None = None
     escalation: Escalation | None = None
     closed_at: str = ""
+    held: str = ""
+    """Why nobody may work on it: its budget is spent."""
+    waits: Literal["", "fresh", "rejected"] = ""
+    """How it goes on when there is room in its budget again."""
 
     @property
     def workflow(self) -> str:
@@ -70,29 +74,7 @@ class Work(Entity, NewWork, Tries):
         return self.state == "merged"
 
     def row(self) -> Row:
-        alert = ""
-        if self.escalation is not None:
-            alert = f"asks: {self.escalation.message}"
-        elif self.state == "failed" or (self.state == "blocked" and (self.reason or not self.unmet)):
-            alert = self.reason or self.state
-        elif self.state == "submitted" and self.reason:
-            alert = self.reason
-        return Row(
-            kind="work",
-            id=self.id,
-            rev=self.rev,
-            state=self.state,
-            title=self.title,
-            rig=self.rig,
-            agent=self.address,
-            priority=self.priority,
-            attempt=self.attempt,
-            created=epoch(self.created_at),
-            updated=epoch(self.updated_at),
-            pid=self.pid,
-            needs=self.unmet,
-            alert=alert,
-        )
+        return row_of(self)
 
     def next_wake(self) -> str:
         return iso(datetime.fromisoformat(self.closed_at) + KEPT_CLOSED) if self.state == "closed" else ""
@@ -101,7 +83,7 @@ class Work(Entity, NewWork, Tries):
         if state not in ("submitted", "merging", *OVER):
             # The same head may be finished once more: what was answered the first time is no answer then.
             self.answers = {k: v for k, v in self.answers.items() if not k.startswith("done:")}
-        self.state, self.reason = state, reason
+        self.state, self.reason, self.waits = state, reason, ""
         self.closed_at = self.updated_at if state == "closed" else ""
         self.changed()
 
@@ -125,6 +107,8 @@ class Work(Entity, NewWork, Tries):
             raise self._refuse(f"it waits for {', '.join(self.unmet)}", "it starts by itself when they are merged")
         if self.state not in ("open", "blocked"):
             raise self._refuse("only an open item can be slung", f"`rgt unsling {self.id}` takes it back first")
+        if self.held:
+            raise self._refuse(self.held, f"`rgt budget set item {self.id}` gives it more")
         self.target, self.to_agent, self.rig, self.runtime = c.target, c.to_agent, c.rig or self.rig, c.runtime
         self.fallback = c.fallback
         self.unmet = c.unmet
@@ -136,7 +120,20 @@ class Work(Entity, NewWork, Tries):
         else:
             self._dispatch()
 
+    def hold(self, c: Held) -> None:
+        """The mayor says that its budget is spent, or that there is room again: then it goes on where it was."""
+        self.held = c.text
+        if c.text and self.state in ("queued", *WORKING):
+            self._withdraw()
+            self._dispatch()
+        elif not c.text and self.waits:
+            self._dispatch(self.waits == "rejected")
+
     def _dispatch(self, rejected: bool = False) -> None:
+        if self.held:
+            self._to("blocked", self.held)
+            self.waits, self.pid = "rejected" if rejected else "fresh", 0
+            return
         self.attempt += 1
         self.generation = 0
         self._to("queued")
@@ -443,8 +440,3 @@ class Work(Entity, NewWork, Tries):
             self._to("blocked", f"work may be lost: {c.reason}")
         else:
             self._to("submitted", c.reason)
-
-
-def remember(notes: list[str], note: str) -> list[str]:
-    """Notes with one more, bounded in number and size."""
-    return [*notes, note[:NOTE_CHARS]][-NOTES:]

@@ -40,6 +40,8 @@ class Ready(NamedTuple):
 
     launch: Launch
     launched: Launched
+    usage: str
+    """Where it will write down what it uses."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Beginning:
             mail=preset.mail,
             paste=prepared.paste,
         )
-        return Ready(launch, launched)
+        return Ready(launch, launched, preset.usage)
 
     def _environment(self, key: str, rgt_bin: Path) -> dict[str, str]:
         email = f"{self.address.replace('/', '.')}@rgt.localhost"

@@ -10,7 +10,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from watchfiles import Change, awatch
 
-from rgt.host.config import read_rig
+from rgt.host.config import read_rig, read_town
+from rgt.host.prices import read_prices
+from rgt.model.budgets import BudgetDefaults
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import RigChanged
@@ -34,9 +36,33 @@ async def watch_rigs(client: Client, home: Home) -> None:
                 break
 
 
+async def watch_town(client: Client, home: Home) -> None:
+    """Tell the mayor what town.toml says of budgets, now and after each change; run until cancelled."""
+    home.config.mkdir(parents=True, exist_ok=True)
+    await tell_mayor(client, home)
+    watched = {str(home.town_toml), str(home.prices)}
+    async for changes in awatch(home.config, recursive=False, rust_timeout=LOOK_AGAIN):
+        if any(path in watched for _, path in changes):
+            await tell_mayor(client, home)
+
+
 def _matters(change: Change, path: str) -> bool:
     name = Path(path).name
     return name == "rig.toml" or (not name.startswith(".") and "." not in name)
+
+
+async def tell_mayor(client: Client, home: Home) -> None:
+    """Tell the mayor the budgets of town.toml, and the mistake in it or in the prices."""
+    told = BudgetDefaults()
+    try:
+        told.budget = read_town(home).budget
+        read_prices(home)
+    except RgtError as e:
+        told.mistake = e.line()
+    try:
+        await client.get_workflow_handle("mayor").signal("budget_defaults", told)
+    except RPCError as e:
+        log.info("the mayor: %s", e.message)
 
 
 async def tell_rig(client: Client, home: Home, name: str) -> None:

@@ -27,6 +27,7 @@ from rgt.host.config import read_env, read_town, write_env
 from rgt.host.git import branch_of, head_of
 from rgt.host.processes import environ, identify
 from rgt.host.runtimes import presets
+from rgt.host.sessions import Session
 from rgt.host.supervisor import WRONG_CONFIGURATION
 from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
@@ -37,11 +38,12 @@ from rgt.model.messages import SessionEvent
 from rgt.model.rows import Row
 from rgt.model.runtime import choose
 from rgt.worker import namespace
+from rgt.worker.accounting import Accounting
 from rgt.worker.activities.agents import AgentActivities
 from rgt.worker.activities.rigs import RigActivities
 from rgt.worker.activities.town import TownActivities
 from rgt.worker.bells import Bells
-from rgt.worker.configs import watch_rigs
+from rgt.worker.configs import watch_rigs, watch_town
 from rgt.worker.founding import host_id, open_town
 from rgt.worker.gateway import Gateway
 from rgt.worker.sandbox import sandbox
@@ -109,9 +111,16 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
     here = Here(home, host, live)
     direct = Direct(client, here)
     tending = Tending(client, home, tmux, direct.hearing, here.rows)
-    watcher = Watcher(tmux, tending.seen, on_look=tending.look)
+    accounting = Accounting(client, home)
+    direct.hearing.event = accounting.heard
+
+    async def seen(kind: str, session: Session) -> None:
+        accounting.seen(kind, session)
+        await tending.seen(kind, session)
+
+    watcher = Watcher(tmux, seen, on_look=tending.look)
     town = TownActivities(client, home, key, host)
-    agents = AgentActivities(client, home, key, tmux, watcher, tending, rgt_bin)
+    agents = AgentActivities(client, home, key, tmux, watcher, tending, accounting, rgt_bin)
     rigs = RigActivities(home)
     async with AsyncExitStack() as stack:
         await _reset_sticky(client)
@@ -120,14 +129,16 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
         await open_town(client, home, host, config)
         feed = asyncio.create_task(live.run(client))
         stack.callback(feed.cancel)
-        configs = asyncio.create_task(watch_rigs(client, home))
-        stack.callback(configs.cancel)
+        for watching in (watch_rigs, watch_town):
+            stack.callback(asyncio.create_task(watching(client, home)).cancel)
         await live.ready.wait()
         bells = Bells(live, tending.mail)
         stack.callback(bells.close)
         gateway = Gateway(home, key, direct, live, answer, direct.hearing)
         await gateway.open()
         stack.push_async_callback(gateway.close)
+        accounting.open(live)
+        stack.push_async_callback(accounting.close)
         stack.push_async_callback(tending.close)
         stack.push_async_callback(watcher.close)
         _record(home)

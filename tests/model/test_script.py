@@ -79,6 +79,8 @@ def test_every_step_can_be_written() -> None:
         "seconds": "1",
         "count": "1",
         "code": "1",
+        "tokens": "1",
+        "model": '"m"',
     }
     for do, shape in STEPS.items():
         for keys in (shape.needs, shape.needs + shape.may):

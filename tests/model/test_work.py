@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from rgt.model import messages as m
 from rgt.model.errors import RgtError
+from rgt.model.newwork import NOTE_CHARS, NOTES
 from rgt.model.priming import prime_facts
 from rgt.model.queue import Verdict
 from rgt.model.tries import KEPT, LEFT_CHARS, OUTCOME_CHARS
-from rgt.model.work import MAX_DEATHS, NOTE_CHARS, NOTES, OVER, State, Work
+from rgt.model.work import MAX_DEATHS, OVER, State, Work
 from tests.model.receivers import opened, told
 
 HEAD, NEWER, OLDER = "a" * 40, "b" * 40, "0" * 40

@@ -33,7 +33,7 @@ def row(preset: Preset) -> str:
         mail,
         "goes on" if preset.resume or preset.name == "scripted" else "begins anew",
         GUARD[preset.guard],
-        "yes" if preset.cost else "–",
+        "yes" if preset.usage else "–",
         "yes" if preset.model_args else "–",
         "yes" if preset.effort_args else "–",
     ]

@@ -68,7 +68,10 @@ async def _memory_of(d: Reach, row: Row) -> Memory | None:
 
 async def _agent_show(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Thing:
     row = await d.agent(a.id)
-    return ops.Thing(value={"id": row.id, "kind": row.kind, **await d.show(workflow_of(row))})
+    shown = await d.show(workflow_of(row))
+    for books in ("used", "spending", "budgets"):
+        shown.pop(books, None)
+    return ops.Thing(value={"id": row.id, "kind": row.kind, **shown, "cost": row.cost / 1000, "tokens": row.tokens})
 
 
 async def _agent_stop(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Answer:

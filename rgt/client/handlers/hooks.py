@@ -37,6 +37,7 @@ GIVING = ("SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure
 async def _hook_event(d: Reach, a: ops.HookArgs, who: Identity, op_id: str) -> ops.HookAnswer:
     if not who.agent:
         raise RgtError("denied", "only an agent's own hooks report events", "see `rgt agents list`")
+    d.hearing.event(who.agent, a.event)
     if event := said(a.event, a.data, who.generation):
         await note(d, who, event)
     if a.event == "PreCompact":

@@ -7,6 +7,7 @@ import hashlib
 
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from rgt.client.handlers import costs
 from rgt.client.reach import Handler, Reach
 from rgt.model import messages as m
 from rgt.model import operations as ops
@@ -56,8 +57,10 @@ async def _work_list(d: Reach, a: ops.WorkFilter, who: Identity, op_id: str) -> 
 
 
 async def _work_show(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Thing:
-    work = await d.work(a.id)
-    return ops.Thing(value=work.model_dump(mode="json", exclude={"outbox", "answers", "heard", "seq", "op"}))
+    item = await d.item(a.id)
+    work, cost = await asyncio.gather(d.work(item), costs.of_item(d, item))
+    shown = work.model_dump(mode="json", exclude={"outbox", "answers", "heard", "seq", "op"})
+    return ops.Thing(value={**shown, "cost": cost.short()})
 
 
 async def _work_edit(d: Reach, a: ops.WorkEdit, who: Identity, op_id: str) -> ops.Answer:

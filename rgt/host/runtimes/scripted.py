@@ -40,7 +40,15 @@ LOOK = 0.5
 """Seconds between two looks at the bell."""
 AGAIN = 5
 """So often a turn goes on because its end was answered with more."""
-TOOLS = {"write": "Write", "append": "Edit", "run": "Bash", "commit": "Bash", "branch": "Bash", "push": "Bash"}
+TOOLS = {
+    "spend": "Task",
+    "write": "Write",
+    "append": "Edit",
+    "run": "Bash",
+    "commit": "Bash",
+    "branch": "Bash",
+    "push": "Bash",
+}
 """Steps for which another runtime calls a tool."""
 SPAM = ("PostToolUse", "UserPromptSubmit", "Stop")
 PRIME_LINES = 60
@@ -274,6 +282,20 @@ class Agent:
         for number in range(step["count"]):
             self.hooks.ask(SPAM[number % len(SPAM)])
         self.hooks.tell("UserPromptSubmit")
+
+    def do_spend(self, step: Step) -> None:
+        """In the lines that Claude Code writes of one answer: several for one request, the last with all tokens."""
+        import json
+
+        file = self.directory / "transcripts" / f"{self.hooks.session or 'session'}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        request, at = f"req_{os.urandom(8).hex()}", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with file.open("a", encoding="utf-8") as lines:
+            for output in (1, step["tokens"]):
+                usage = {"input_tokens": 0, "output_tokens": min(output, step["tokens"])}
+                message = {"role": "assistant", "model": step.get("model", "scripted"), "usage": usage}
+                entry = {"type": "assistant", "timestamp": at, "requestId": request, "message": message}
+                lines.write(json.dumps(entry) + "\n")
 
     def do_branch(self, step: Step) -> None:
         self._shell(f"git switch --quiet --force-create {shlex.quote(step['text'])}")

@@ -19,6 +19,7 @@ from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import Taken
 from rgt.model.work import Work
+from rgt.worker.accounting import Accounting
 from rgt.worker.beginning import Beginning, Recipe
 from rgt.worker.guard import guarded
 from rgt.worker.jobs import EndAgent, EndedAgent, StartAgent, StartCrew, Started
@@ -40,6 +41,7 @@ class AgentActivities:
         tmux: Tmux,
         watcher: Watcher,
         tending: Tending,
+        accounting: Accounting,
         rgt_bin: Path,
     ) -> None:
         self.client = client
@@ -48,6 +50,7 @@ class AgentActivities:
         self.tmux = tmux
         self.watcher = watcher
         self.tending = tending
+        self.accounting = accounting
         self.rgt_bin = rgt_bin
 
     @activity.defn(name="start_agent")
@@ -120,6 +123,7 @@ class AgentActivities:
         """Start the agent's process and have it watched."""
         ready = await begin.ready(self.key, self.rgt_bin)
         self.tending.launched(begin.agent, ready.launched)
+        await self.accounting.begin(begin.agent, begin.item, ready.usage)
         session = await sessions.launch(self.tmux, ready.launch)
         self.watcher.watch(session)
         self.tending.expect(session, ready.launched)
@@ -191,6 +195,7 @@ class AgentActivities:
             return
         self.watcher.unwatch(session)
         await sessions.end(self.tmux, session, grace)
+        self.accounting.soon(session.agent)
 
     @activity.defn(name="start_crew")
     @guarded

@@ -143,6 +143,7 @@ class CrewWorkflow(LivingWorkflow[Crew]):
     session_event = message(Crew.session_event)
     agent_event = message(Crew.agent_event)
     session_begun = message(Crew.session_begun)
+    spent = message(Crew.spent)
     down = message(Crew.down)
     up = message(Crew.up)
     withdrawn = message(Crew.withdrawn)

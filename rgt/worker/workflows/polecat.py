@@ -204,3 +204,4 @@ class PolecatWorkflow(LivingWorkflow[Polecat]):
     session_event = message(Polecat.session_event)
     agent_event = message(Polecat.agent_event)
     session_begun = message(Polecat.session_begun)
+    spent = message(Polecat.spent)

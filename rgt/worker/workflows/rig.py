@@ -142,6 +142,7 @@ class RigWorkflow(EntityWorkflow[Rig]):
     wanted = message(Rig.wanted)
     withdrawn = message(Rig.withdrawn)
     granted = message(Rig.granted)
+    hold = message(Rig.hold)
     ended = message(Rig.ended)
     down = message(Rig.down)
     up = message(Rig.up)

@@ -69,6 +69,7 @@ class WorkItemWorkflow(EntityWorkflow[Work]):
     rejected = message(Work.rejected)
     parked = message(Work.parked)
     letter = message(Work.letter)
+    hold = message(Work.hold)
 
     @workflow.signal
     async def done_requested(self, c: Done) -> None:

@@ -1,0 +1,231 @@
+"""What agents have used, read from the transcripts that their runtimes write: Claude Code's form, JSON lines.
+
+One answer of a model spans several lines with the same usage, or with one that grows: each request counts once, with
+the most that was said of it. Subagents have files of their own, and a session that is forked repeats what came before.
+What was read stays read: the account book of an agent, `usage.json` in its directory, knows how far, and the sums.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from rgt.host.config import write_file
+from rgt.model.costs import NOTHING, Amount, Price, Usage, minus, plus
+from rgt.model.spending import Line
+from rgt.model.times import iso
+
+BOOK = "usage.json"
+SEEN = 2000
+"""Requests that are known again; of older ones it is their time that tells that they were counted."""
+CHUNK = 4 << 20
+LONGEST = 64 << 20
+"""Bytes of a line; what is longer is no line of a transcript."""
+MODEL = 80
+"""Characters of the name of a model."""
+Pricing = Callable[[str], Price | None]
+
+
+class File(BaseModel):
+    """How far a transcript was read."""
+
+    inode: int
+    offset: int = 0
+
+
+class Seen(BaseModel):
+    """A request that was counted."""
+
+    sum: str
+    """In which sum."""
+    at: str
+    usage: Usage
+    amount: list[int]
+
+
+class Book(BaseModel):
+    """The account book of one agent."""
+
+    id: str
+    """Another one when the book was lost: sums of the old one stay what they were."""
+    pattern: str
+    """Its transcripts, below its directory."""
+    item: str = ""
+    """Whom it works for now: what is read next counts for this item."""
+    since: str = ""
+    """Of a book that was begun later than the transcripts: what is older than this was never counted."""
+    files: dict[str, File] = Field(default_factory=dict)
+    seen: dict[str, Seen] = Field(default_factory=dict)
+    sums: dict[str, list[int]] = Field(default_factory=dict)
+    """`day item model` → packed amount"""
+    told: dict[str, list[int]] = Field(default_factory=dict)
+    """What of `sums` the town knows."""
+    used: list[int] = Field(default_factory=lambda: list(NOTHING))
+    """All of it; of a polecat what it has used for its present item."""
+    used_told: list[int] = Field(default_factory=lambda: list(NOTHING))
+
+    def news(self, agent: str) -> list[Line]:
+        """Sums that the town does not know yet."""
+        return [self._line(agent, key, sum) for key, sum in self.sums.items() if self.told.get(key) != sum]
+
+    def _line(self, agent: str, key: str, sum: list[int]) -> Line:
+        day, item, model = key.split(" ", 2)
+        return Line(book=self.id, agent=agent, item="" if item == "-" else item, day=day, model=model, amount=sum)
+
+    def was_told(self, lines: list[Line], used: list[int]) -> None:
+        """The town knows these sums. Those of days that are over are forgotten."""
+        for line in lines:
+            self.told[f"{line.day} {line.item or '-'} {line.model}"] = line.amount
+        self.used_told = used
+        days = sorted({key[:10] for key in self.sums})[-3:]
+        for key in [k for k in self.sums if k[:10] < days[0] and self.told.get(k) == self.sums[k]]:
+            del self.sums[key]
+            self.told.pop(key, None)
+
+    def count(self, entry: dict[str, Any], price: Pricing, now: str) -> None:
+        """One line of a transcript."""
+        message = entry.get("message")
+        given = message.get("usage") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or not isinstance(given, dict):
+            return
+        request = entry.get("requestId") or message.get("id") or entry.get("uuid")
+        usage, model = usage_of(given), " ".join(str(message.get("model") or "unknown").split())[:MODEL]
+        if not request or not usage.tokens:
+            return
+        at = moment(entry.get("timestamp"), now)
+        known = self.seen.get(str(request))
+        if known is None:
+            if at <= self.since:
+                return
+            known = Seen(sum=f"{at[:10]} {self.item or '-'} {model}", at=at, usage=Usage(), amount=NOTHING)
+        usage = Usage(*map(max, usage, known.usage))
+        amount = Amount.of(usage, price(model)).pack()
+        self._add(known.sum, minus(amount, known.amount))
+        self.seen[str(request)] = known.model_copy(update={"usage": usage, "amount": amount})
+
+    def _add(self, key: str, more: list[int]) -> None:
+        self.sums[key] = plus(self.sums.get(key, NOTHING), more)
+        self.used = plus(self.used, more)
+
+    def forget(self) -> None:
+        """Drop the oldest requests, and transcripts that are gone."""
+        while len(self.seen) > SEEN:
+            oldest = next(iter(self.seen))
+            self.since = max(self.since, self.seen.pop(oldest).at)
+
+
+def open_book(directory: Path, pattern: str) -> Book:
+    """The agent's account book. Of transcripts that are older than it nobody knows what they were for."""
+    book = find_book(directory)
+    if book is None:
+        found = any(directory.glob(pattern))
+        book = Book(id=secrets.token_hex(4), pattern=pattern, since=_now() if found else "")
+    if book.pattern != pattern:
+        book.pattern = pattern
+    return book
+
+
+def find_book(directory: Path) -> Book | None:
+    """The agent's account book, if it has one that can be read."""
+    try:
+        return Book.model_validate_json((directory / BOOK).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def save_book(directory: Path, book: Book) -> None:
+    """Keep the book."""
+    write_file(directory / BOOK, book.model_dump_json(), 0o600, durable=False)
+
+
+def read(directory: Path, book: Book, price: Pricing) -> bool:
+    """Count what the agent's transcripts have more than at the last time; False when that is nothing.
+
+    The last line stays where it is until it is whole. A transcript that is shorter than what was read of it, or another
+    file, is read from its beginning: what was counted is known again."""
+    more, now = False, _now()
+    for path in sorted(directory.glob(book.pattern)):
+        name = str(path.relative_to(directory))
+        with suppress(OSError):
+            stat = path.stat()
+            file = book.files.get(name)
+            if file is None or file.inode != stat.st_ino or stat.st_size < file.offset:
+                file = book.files[name] = File(inode=stat.st_ino)
+            if stat.st_size == file.offset:
+                continue
+            for entry, offset in _entries(path, file.offset):
+                if entry:
+                    book.count(entry, price, now)
+                file.offset, more = offset, True
+    book.forget()
+    return more
+
+
+def _entries(path: Path, offset: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """Lines that may say what was used, with where the next one begins."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        rest = b""
+        while part := file.read(CHUNK):
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                offset += len(line) + 1
+                yield (_entry(line) if b'"usage"' in line else {}), offset
+            if len(rest) > LONGEST:
+                offset += len(rest)
+                rest = b""
+                yield {}, offset
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def usage_of(given: dict[str, Any]) -> Usage:
+    """The tokens in what the API says of an answer; anything that is no number counts as none."""
+    cached = given.get("cache_creation")
+    hour = cached.get("ephemeral_1h_input_tokens") if isinstance(cached, dict) else 0
+    return Usage(
+        input=_number(given.get("input_tokens")),
+        output=_number(given.get("output_tokens")),
+        write=_number(given.get("cache_creation_input_tokens")),
+        write_hour=_number(hour),
+        read=_number(given.get("cache_read_input_tokens")),
+    )
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40 else 0
+
+
+def moment(given: object, now: str) -> str:
+    """A time of a transcript in our form; `now` when there is none, and for one in the future."""
+    try:
+        at = datetime.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError:
+        at = None
+    if at is None:
+        return now
+    return min(iso(at if at.tzinfo else at.replace(tzinfo=UTC)), now)
+
+
+def _now() -> str:
+    return iso(datetime.now(UTC))
+
+
+def books(agents: Path) -> Iterator[str]:
+    """Workflow ids of all agents below this directory that have a book."""
+    for file in sorted(agents.glob(f"*/*/*/{BOOK}")):
+        yield os.fspath(file.parent.relative_to(agents))
