@@ -17,9 +17,10 @@ from rgt.cli.queue import in_line
 from rgt.cli.render import Painter, since
 from rgt.cli.session import Session, session
 from rgt.model import operations as ops
+from rgt.model.costs import brief
 from rgt.model.errors import RgtError
 from rgt.model.needs import needs
-from rgt.model.rows import Row
+from rgt.model.rows import Row, today
 from rgt.model.times import from_epoch
 
 EVENTS = 200
@@ -171,19 +172,21 @@ def dashboard(paint: Painter, view: View, home: str, height: int) -> list[str]:
     boot = view.rows.get(("boot", "boot"))
     state = (boot.state if boot else "unknown") if view.connected else "the worker is away, waiting"
     work = sum(r.kind == "work" and r.state not in ("merged", "closed") for r in rows)
-    lines = [f"{paint.paint('town', 'bold')}  {paint.state(state)}  {home}  {work} open items", ""]
+    spent = brief(*today(view.rows.values(), round(time.time() * 1000)))
+    about = f"{work} open items" + (f"  {spent} today" if spent else "")
+    lines = [f"{paint.paint('town', 'bold')}  {paint.state(state)}  {home}  {about}", ""]
     waiting = needs(rows)
     if waiting:
         cells = [(n.id, since(n.since), n.what, n.command) for n in waiting]
         lines += _section(paint, f"needs you ({len(waiting)})", paint.columns_of(cells, flexible=2), 8)
     agents = sorted((r for r in rows if r.kind in ("crew", "polecat")), key=lambda r: (r.rig, r.kind, r.id))
-    shown = [(r.id, r.state, r.item, since(r.updated), r.title) for r in agents]
+    shown = [(r.id, r.state, r.item, since(r.updated), brief(r.cost, r.tokens), r.title) for r in agents]
     room = max(5, height // 3) if height else max(1, len(agents))
-    drawn = paint.columns_of(shown, flexible=4, state=1) if shown else ["none"]
+    drawn = paint.columns_of(shown, flexible=5, state=1) if shown else ["none"]
     lines += _section(paint, f"agents ({len(agents)})", drawn, room)
     entries = in_line(rows)
-    shown = [(f"{r.rig} {place}", r.item, r.state, r.agent, r.title) for place, r in entries]
-    drawn = paint.columns_of(shown, flexible=4, state=2) if shown else ["empty"]
+    queued = [(f"{r.rig} {place}", r.item, r.state, r.agent, r.title) for place, r in entries]
+    drawn = paint.columns_of(queued, flexible=4, state=2) if queued else ["empty"]
     lines += _section(paint, f"merge queue ({len(entries)})", drawn, 8)
     left = height - len(lines) - 1 if height else 10
     recent = list(view.events) or [(r.updated / 1000, r) for r in sorted(rows, key=lambda r: r.updated)]

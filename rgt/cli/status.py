@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,8 +14,9 @@ from rgt.cli.render import Painter, cut_to, since, width_of
 from rgt.cli.rigs import rig_row
 from rgt.cli.session import session
 from rgt.model import operations as ops
+from rgt.model.costs import brief
 from rgt.model.needs import needs
-from rgt.model.rows import Row
+from rgt.model.rows import Row, today
 
 TOWNSFOLK = ("mayor", "boot")
 ROLES = ("witness", "refinery", "crew", "polecat")
@@ -35,16 +37,18 @@ async def status(ctx: typer.Context, rig: Annotated[str, typer.Option(help="Only
     if rig:
         rig = (await s.ask(ops.RIG_SHOW, ops.Id(id=rig))).value["name"]
     rows = (await s.ask(ops.ROWS, ops.RigFilter(rig=rig))).rows
+    spent = today(rows, round(time.time() * 1000))
     if rig:
         rows = [r for r in rows if r.rig == rig or r.id == rig or r.kind == "boot"]
-    s.give(status_json(rows), tree(s.paint, rows, str(s.home.root)) if not s.json else "")
+    s.give(status_json(rows, spent), tree(s.paint, rows, str(s.home.root), spent) if not s.json else "")
 
 
-def status_json(rows: list[Row]) -> dict[str, Any]:
-    """The town for programs (`docs/json.md`)."""
+def status_json(rows: list[Row], spent: tuple[int, int]) -> dict[str, Any]:
+    """The town for programs (`docs/json.md`); `spent`: thousandths of a dollar and tokens of today."""
     boot = _one(rows, "boot")
+    mills, tokens = spent
     return {
-        "town": {"state": boot.state if boot else "unknown"},
+        "town": {"state": boot.state if boot else "unknown", "cost_today": mills / 1000, "tokens_today": tokens},
         "hosts": [{"name": r.id, "state": r.state, "agents": r.attempt} for r in rows if r.kind == "host"],
         "agents": [agent_row(r) for kind in (*TOWNSFOLK, *ROLES) for r in rows if r.kind == kind],
         "rigs": [rig_row(r, rows) for r in sorted(rows, key=lambda r: r.id) if r.kind == "rig"],
@@ -61,15 +65,16 @@ class Line:
     state: str = ""
     bold: bool = False
     cells: tuple[str, ...] = ()
-    """Item, age, process; empty for lines without columns."""
+    """Item, age, process, cost; empty for lines without columns."""
     text: str = ""
     urgent: bool = False
 
 
-def tree(paint: Painter, rows: list[Row], home: str) -> str:
+def tree(paint: Painter, rows: list[Row], home: str, spent: tuple[int, int] = (0, 0)) -> str:
     """The town as a tree that fits the terminal."""
     boot = _one(rows, "boot")
-    lines = [Line("", "town", boot.state if boot else "unknown", bold=True, text=home)]
+    about = f"{home}  {brief(*spent)} today" if any(spent) else home
+    lines = [Line("", "town", boot.state if boot else "unknown", bold=True, text=about)]
     lines += [
         Line("├─ ", f"host {r.id}", r.state, text=f"{r.attempt} places for agents") for r in _sorted(rows, "host")
     ]
@@ -106,7 +111,8 @@ def _rig(rig: Row, rows: list[Row]) -> list[Line]:
             shown = ", ".join(f"{e.item} {e.state}" for e in entries[:QUEUE_SHOWN])
             more = f", {len(entries) - QUEUE_SHOWN} more" if len(entries) > QUEUE_SHOWN else ""
             text = r.alert or shown + more
-        cells = (r.item, since(r.updated) if r.item or r.pid else "", f"pid {r.pid}" if r.pid else "")
+        age, pid = since(r.updated) if r.item or r.pid else "", f"pid {r.pid}" if r.pid else ""
+        cells = (r.item, age, pid, brief(r.cost, r.tokens))
         urgent = bool(r.alert) or r.state in STUCK
         lines.append(Line("│  ├─ ", name, r.state, cells=cells, text=text, urgent=urgent))
     if len(lines) > 1:
@@ -126,7 +132,7 @@ def _work(paint: Painter, rows: list[Row]) -> str:
 def _draw(paint: Painter, lines: list[Line]) -> list[str]:
     names = max(width_of(x.stem + x.name) for x in lines)
     states = max(len(x.state) for x in lines)
-    widths = [max((width_of(x.cells[i]) for x in lines if x.cells), default=0) for i in range(3)]
+    widths = [max((width_of(x.cells[i]) for x in lines if x.cells), default=0) for i in range(4)]
     drawn = []
     for x in lines:
         name = paint.paint(x.name, "bold" if x.bold else "yellow" if x.urgent else "")

@@ -97,7 +97,7 @@ class Book(BaseModel):
         if not isinstance(message, dict) or not isinstance(given, dict):
             return
         request = entry.get("requestId") or message.get("id") or entry.get("uuid")
-        usage, model = usage_of(given), " ".join(str(message.get("model") or "unknown").split())[:MODEL]
+        usage, model = usage_of(given), name_of(message.get("model"))
         if not request or not usage.tokens:
             return
         at = moment(entry.get("timestamp"), now)
@@ -204,6 +204,12 @@ def usage_of(given: dict[str, Any]) -> Usage:
         write_hour=_number(hour),
         read=_number(given.get("cache_read_input_tokens")),
     )
+
+
+def name_of(model: object) -> str:
+    """The name of a model, whatever was written there."""
+    shown = "".join(c if c.isprintable() else " " for c in str(model or "unknown"))
+    return " ".join(shown.split())[:MODEL] or "unknown"
 
 
 def _number(value: object) -> int:

@@ -181,6 +181,11 @@ def counted(tokens: int) -> str:
     return str(tokens)
 
 
+def brief(mills: int, tokens: int) -> str:
+    """What a row says that was spent, as short as can be: money, or tokens when no price is known."""
+    return dollars(mills / 1000) if mills else f"{counted(tokens)} tok" if tokens else ""
+
+
 def money(usd: float, tokens: int, unpriced: int = 0) -> str:
     """What was spent in a few words; what has no price is said."""
     if unpriced == tokens:

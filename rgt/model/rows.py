@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -10,6 +11,8 @@ Kind = Literal["work", "polecat", "crew", "rig", "entry", "refinery", "witness",
 TITLE = 40
 """Titles are cut to this many characters in rows; `show` has the whole."""
 ALERT = 60
+DAY = 86_400_000
+"""Milliseconds."""
 
 
 class Row(BaseModel):
@@ -74,6 +77,14 @@ REV = FIELDS.index("rev")
 """Where a packed row has its revision, which is always there."""
 GONE = FIELDS.index("gone")
 NUMBERS = ("rev", "attempt", "created", "updated", "pid", "mail", "cost", "tokens")
+
+
+def today(rows: Iterable[Row], now: int) -> tuple[int, int]:
+    """Thousandths of a dollar and tokens that the town has used on the day (UTC) of `now`, in milliseconds.
+
+    Nobody wakes when a day turns, so the row of a mayor that has heard nothing since is of the day before."""
+    mayor = next((r for r in rows if r.kind == "mayor"), None)
+    return (mayor.cost, mayor.tokens) if mayor and mayor.updated // DAY == now // DAY else (0, 0)
 
 
 def cut(text: str, width: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -99,6 +99,12 @@ class Spending(BaseModel):
     """item → what of it is in `folded`"""
     closed: str = ""
     """Nothing is added to days before this one."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Spending:
+        """A copy, quick for a long ledger: amounts are never changed in place."""
+        return Spending.model_construct(
+            lines=dict(self.lines), folded=dict(self.folded), items=dict(self.items), closed=self.closed
+        )
 
     def take(self, line: Line, today: str) -> bool:
         """Take in a total; False when it is no news."""

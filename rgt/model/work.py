@@ -60,8 +60,10 @@ class Work(Entity, NewWork, Tries):
     closed_at: str = ""
     held: str = ""
     """Why nobody may work on it: its budget is spent."""
-    waits: Literal["", "fresh", "rejected"] = ""
-    """How it goes on when there is room in its budget again."""
+    waits: bool = False
+    """It goes on by itself when there is room in its budget again."""
+    sent_back: bool = False
+    """The present attempt is to mend what the queue has sent back."""
 
     @property
     def workflow(self) -> str:
@@ -83,7 +85,7 @@ class Work(Entity, NewWork, Tries):
         if state not in ("submitted", "merging", *OVER):
             # The same head may be finished once more: what was answered the first time is no answer then.
             self.answers = {k: v for k, v in self.answers.items() if not k.startswith("done:")}
-        self.state, self.reason, self.waits = state, reason, ""
+        self.state, self.reason, self.waits = state, reason, False
         self.closed_at = self.updated_at if state == "closed" else ""
         self.changed()
 
@@ -125,14 +127,16 @@ class Work(Entity, NewWork, Tries):
         self.held = c.text
         if c.text and self.state in ("queued", *WORKING):
             self._withdraw()
-            self._dispatch()
+            self._dispatch(self.sent_back)
         elif not c.text and self.waits:
-            self._dispatch(self.waits == "rejected")
+            self._dispatch(self.sent_back)
 
     def _dispatch(self, rejected: bool = False) -> None:
+        self.sent_back = rejected
         if self.held:
+            self.pid = 0
             self._to("blocked", self.held)
-            self.waits, self.pid = "rejected" if rejected else "fresh", 0
+            self.waits = True
             return
         self.attempt += 1
         self.generation = 0

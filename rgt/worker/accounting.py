@@ -66,11 +66,13 @@ class Accounting:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def begin(self, agent: str, item: str, pattern: str) -> None:
-        """A process of the agent is about to be started for an item: what was used before was for the one before."""
+    async def begin(self, agent: str, item: str, pattern: str, *, new: bool = False) -> None:
+        """A process of the agent is about to be started for an item: what was used before was for the one before.
+
+        `new`: a crew member of this name that there was before was somebody else."""
         if pattern:
             async with self._lock(agent):
-                await asyncio.to_thread(self._turn, agent, item, pattern)
+                await asyncio.to_thread(self._turn, agent, item, pattern, new)
 
     def heard(self, agent: str, event: str) -> None:
         """A hook of the agent has said something."""
@@ -142,11 +144,11 @@ class Accounting:
             transcripts.save_book(directory, book)
         return book
 
-    def _turn(self, agent: str, item: str, pattern: str) -> None:
+    def _turn(self, agent: str, item: str, pattern: str, new: bool) -> None:
         directory = self.home.agent_dir(agent)
         book = transcripts.open_book(directory, pattern)
         transcripts.read(directory, book, prices_in_force(self.home).price)
-        if item != book.item and agent.startswith("polecat/"):
+        if new or (item != book.item and agent.startswith("polecat/")):
             book.used = list(NOTHING)
         # The workflow of another attempt has not heard of it yet.
         book.item, book.used_told = item, list(NOTHING)

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rgt.model import messages as m
+from rgt.model.budgets import Held
 from rgt.model.config import RigConfig
 from rgt.model.errors import RgtError
+from rgt.model.needs import needs
 from rgt.model.rig import NAMES, Admission, Rig, Waiting, admit, free_name
 from tests.model.receivers import opened, told
 
@@ -50,6 +52,21 @@ def test_b65_priority_first_then_the_longest_waiting(places: int, expected: list
         Waiting(item="urgent", attempt=1, priority="p0", since="2026-01-04"),
     ]
     assert [s.item for s in admit(Admission(waiting=waiting, places=places))] == expected
+
+
+def test_b65_with_a_spent_budget_new_work_waits_and_starts_by_itself() -> None:
+    api = rig()
+    want(api, "gt-a")
+    api.hold(Held(text="the rig's budget of today of $1.00 is spent"))
+    assert (dispatch(api), api.started("nux", "gt-a"), api.row().alert) == ({}, None, api.held)
+    [need] = needs([api.row()])
+    assert need.command == "rgt budget set rig api --usd USD"
+    api.hold(Held())
+    assert (dispatch(api), api.row().alert) == ({"gt-a": "nux"}, "")
+    api.hold(Held(text="the town's budget of today of 5.0k tokens is spent"))
+    assert api.row().alert == "", "nobody waits for it"
+    want(api, "gt-b")
+    assert needs([api.row()])[0].command == "rgt budget set day --tokens N"
 
 
 def test_an_item_keeps_its_name_and_others_get_free_ones() -> None:

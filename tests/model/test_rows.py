@@ -39,7 +39,19 @@ ROWS = st.builds(
     needs=st.lists(TEXT, max_size=2),
     alert=TEXT,
     gone=st.booleans(),
+    cost=st.integers(0, 9),
+    tokens=st.integers(0, 9),
 )
+
+
+AGENT = ORDINARY.model_copy(
+    update={"kind": "polecat", "id": "api/nux", "item": "gt-3f8k2", "priority": "", "state": "working"}
+    | {"cost": 12_345, "tokens": 1_234_567}
+)
+
+
+def test_the_row_of_an_agent_that_has_spent_is_little_longer() -> None:
+    assert len(json.dumps(AGENT.pack(), separators=(",", ":"), ensure_ascii=False).encode()) <= 180
 
 
 def test_an_ordinary_row_takes_at_most_150_bytes() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rgt.model import messages as m
+from rgt.model.budgets import Held
 from rgt.model.errors import RgtError
 from rgt.model.newwork import NOTE_CHARS, NOTES
 from rgt.model.priming import prime_facts
@@ -21,6 +22,7 @@ from tests.model.receivers import opened, told
 HEAD, NEWER, OLDER = "a" * 40, "b" * 40, "0" * 40
 AGENT = "polecat/api/nux"
 BRANCH = "polecat/nux/gt-aaaaa"
+SPENT = "budget of $1.00 is spent"
 STATES = get_args(State)
 Step = Callable[[Work], object]
 
@@ -72,6 +74,8 @@ MESSAGES: dict[str, Step] = {
     "rejected for good": lambda w: w.rejected(m.Rejected(head=HEAD, verdict=verdict(), max_attempts=1)),
     "an older head rejected": lambda w: w.rejected(m.Rejected(head=OLDER, verdict=verdict())),
     "parked": lambda w: w.parked(m.Parked(head=HEAD, reason="no gates")),
+    "budget spent": lambda w: w.hold(Held(text=SPENT)),
+    "room in its budget": lambda w: w.hold(Held()),
     "commit gone": lambda w: w.parked(m.Parked(head=HEAD, reason="no object", lost=True)),
 }
 
@@ -105,6 +109,8 @@ rejected               =         =         =         =         =           =    
 rejected for good      =         =         =         =         =           =           blocked   blocked   =      =      =
 an older head rejected =         =         =         =         =           =           =         =         =      =      =
 parked                 =         =         =         =         =           =           =         submitted =      =      =
+budget spent           =         =         =         blocked   blocked     blocked     =         =         =      =      =
+room in its budget     =         =         =         =         =           =           =         =         =      =      =
 commit gone            =         =         =         =         =           =           blocked   blocked   =      =      =
 """  # noqa: E501
 

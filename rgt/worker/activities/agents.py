@@ -123,7 +123,8 @@ class AgentActivities:
         """Start the agent's process and have it watched."""
         ready = await begin.ready(self.key, self.rgt_bin)
         self.tending.launched(begin.agent, ready.launched)
-        await self.accounting.begin(begin.agent, begin.item, ready.usage)
+        new = begin.role == "crew" and begin.generation == 1
+        await self.accounting.begin(begin.agent, begin.item, ready.usage, new=new)
         session = await sessions.launch(self.tmux, ready.launch)
         self.watcher.watch(session)
         self.tending.expect(session, ready.launched)

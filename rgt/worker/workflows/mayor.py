@@ -11,6 +11,7 @@ from rgt.worker.entity import EntityWorkflow, command, message
 
 with workflow.unsafe.imports_passed_through():
     from rgt.model.budgets import BudgetList
+    from rgt.model.messages import Tell
     from rgt.model.spending import CostFilter, Costs
     from rgt.model.town import Mayor
 
@@ -47,6 +48,11 @@ class MayorWorkflow(EntityWorkflow[Mayor]):
                 continue
             if self.full():
                 await self.renew()
+
+    def undelivered(self, tell: Tell) -> None:
+        """A message reached nobody: an item that has ended needs no budget."""
+        super().undelivered(tell)
+        self.state.over.pop(tell.to.partition("/")[2], None)
 
     @workflow.query
     def costs(self, c: CostFilter) -> Costs:
