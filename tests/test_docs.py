@@ -80,19 +80,21 @@ def test_pictures_are_small() -> None:
     assert pictures and all(p.stat().st_size <= 200_000 for p in pictures)
 
 
-def test_the_tour_happens_as_it_is_told(tmp: Path) -> None:
-    """Every command of the tour runs, in order, in a town of its own, and prints what the page shows."""
+@pytest.mark.parametrize("page", ["tour", "costs"])
+def test_a_page_happens_as_it_is_told(tmp: Path, page: str) -> None:
+    """Every command of it runs, in order, in a town of its own, and prints what the page shows."""
     live = LiveTown(tmp)
+    file = ROOT / f"docs/{page}.md"
     try:
-        for step in console(ROOT / "docs/tour.md"):
-            check(step, tmp, live)
+        for step in console(file):
+            check(step, tmp, live, file.name)
     finally:
         live.stop()
 
 
-def check(step: Step, where: Path, live: LiveTown) -> None:
+def check(step: Step, where: Path, live: LiveTown, page: str) -> None:
     """Run a step and compare."""
     code, printed = run_step(step, where, live.env)
-    at = f"docs/tour.md:{step.line}: {step.command.splitlines()[0]}"
+    at = f"docs/{page}:{step.line}: {step.command.splitlines()[0]}"
     assert code == 0, f"{at} → {code}\n{printed}"
     assert matches(step.prints, printed), f"{at}\n--- shown\n{step.prints}--- printed\n{printed}"

@@ -28,6 +28,8 @@ KINDS = {
     "landing": "=local push pr",
     "strategy": "=squash rebase merge",
     "runtime": "=claude scripted",
+    "by": "=item agent rig role model day",
+    "scope": "=day rig item",
 }
 """What the value of an argument or option of this name is: a kind that `rgt complete` knows, or words after a `=`."""
 ENDED = ("merged", "closed")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from rgt.cli.session import session
+from rgt.cli.work import named
 from rgt.host.prices import prices_in_force
 from rgt.model import operations as ops
 from rgt.model.budgets import NONE, BudgetChange, BudgetRow, Scope
@@ -102,7 +103,7 @@ async def set_budget(
         raise RgtError("usage", f"there is no budget of {scope[:40]!r}", f"there are {', '.join(SCOPES)}")
     change = BudgetChange(
         scope=cast(Scope, scope),
-        name=name,
+        name=await named(s, name) if scope == "item" else name,
         usd=_usd(usd),
         tokens=_tokens(tokens),
         default=default,

@@ -73,6 +73,7 @@ class Accounting:
         if pattern:
             async with self._lock(agent):
                 await asyncio.to_thread(self._turn, agent, item, pattern, new)
+            self._read.pop(agent, None)
 
     def heard(self, agent: str, event: str) -> None:
         """A hook of the agent has said something."""

@@ -11,7 +11,8 @@ import pytest
 
 import rgt
 from rgt.cli import helptext
-from tests.town import LiveTown, change
+from tests.eventually import eventually
+from tests.town import LiveTown, change, steps
 
 DOC = Path(rgt.__file__).parents[1] / "docs" / "json.md"
 LISTS = {
@@ -30,6 +31,7 @@ LISTS = {
     "mail thread 1": "letter",
     "mail broadcast hello": "sent",
     "config explain": "setting",
+    "budget list": "budget",
 }
 OBJECTS = {
     "status": "status",
@@ -56,6 +58,8 @@ OBJECTS = {
     "mail read 1": "letter",
     "work close @last": "answer",
     "work reopen @last": "answer",
+    "cost --by item": "costs",
+    "budget set day --usd 1000": "budget",
 }
 NO_JSON = {
     "attach": "takes the terminal",
@@ -94,9 +98,12 @@ def busy(shared: LiveTown) -> LiveTown:
     """The town with a row of every kind."""
     shared.rgt("crew", "create", "joe", "--rig", "api", "--runtime", "scripted", "--no-start")
     shared.rgt("mq", "pause", "api")
-    item = shared.create("a change", change("a.txt", "a\n"))
+    spend = steps('do = "spend"\ntokens = 5') + "\n"
+    item = shared.create("a change", spend + change("a.txt", "a\n"))
     shared.sling(item, target="api")
     shared.becomes(item, "submitted", "merging")
+    eventually(lambda: shared.ask("cost")["rows"], 20, 0.1)
+    shared.rgt("budget", "set", "rig", "api", "--usd", "1000")
     shared.rgt("mail", "send", "person", "a letter")
     shared.rgt("mail", "send", "api/joe", "a letter")
     asks = shared.create("a question")
@@ -116,8 +123,8 @@ def test_rows_have_the_keys_of_their_table(busy: LiveTown, line: str) -> None:
 def test_objects_have_the_keys_of_their_table(busy: LiveTown, line: str) -> None:
     value = busy.ask(*line.split())
     check(OBJECTS[line], value)
-    nested = {"agents": "agent", "rigs": "rig", "needs": "needs", "checks": "check"}
-    if line in ("status", "doctor", "install --check"):
+    nested = {"agents": "agent", "rigs": "rig", "needs": "needs", "checks": "check", "rows": "sum"}
+    if line in ("status", "doctor", "install --check", "cost --by item"):
         for key in nested.keys() & value.keys():
             assert value[key], key
             for row in value[key]:
