@@ -20,7 +20,7 @@ from rgt.model import operations as ops
 from rgt.model.costs import brief
 from rgt.model.errors import RgtError
 from rgt.model.needs import needs
-from rgt.model.rows import Row, today
+from rgt.model.rows import Row, only_spent, today
 from rgt.model.times import from_epoch
 
 EVENTS = 200
@@ -41,15 +41,16 @@ class View:
     def take(self, rows: list[Row], whole: bool) -> list[Row]:
         """Take in a snapshot or changes; gives the rows that are news."""
         fresh = [r for r in rows if self._is_news(r)]
-        first = whole and not self.rows
+        first, before = whole and not self.rows, self.rows
         if whole:
             self.rows = {(r.kind, r.id): r for r in rows if not r.gone}
         for r in fresh:
+            silent = only_spent(before.get((r.kind, r.id)), r)
             if r.gone:
                 self.rows.pop((r.kind, r.id), None)
             else:
                 self.rows[r.kind, r.id] = r
-            if not first and self.shows(r):
+            if not first and not silent and self.shows(r):
                 self.events.append((time.time(), r))
         return [r for r in fresh if self.shows(r)]
 

@@ -9,17 +9,21 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from rgt.model.operations import LogLine
-from rgt.model.rows import Row, cut
+from rgt.model.rows import Row, cut, only_spent
 from rgt.model.times import iso
 
 
 async def town_log(client: Client, limit: int) -> list[LogLine]:
     """The last changes of the whole town, oldest first."""
     lines: list[LogLine] = []
+    last: dict[str, Row] = {}
     async for event in client.get_workflow_handle("town").fetch_history_events():
         signal, content = await _signal(client, event)
         if signal == "event":
             for row in map(Row.unpack, content["rows"]):
+                before, last[row.key] = last.get(row.key), row
+                if only_spent(before, row):
+                    continue
                 detail = " · ".join(t for t in (row.title, row.agent, row.alert) if t)
                 what = f"{row.kind} {row.state or 'gone'}"
                 lines.append(LogLine(at=_at(event), id=row.id, what=what, detail=detail))

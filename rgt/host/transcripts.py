@@ -116,7 +116,7 @@ class Book(BaseModel):
         self.used = plus(self.used, more)
 
     def forget(self) -> None:
-        """Drop the oldest requests, and transcripts that are gone."""
+        """Drop the oldest requests."""
         while len(self.seen) > SEEN:
             oldest = next(iter(self.seen))
             self.since = max(self.since, self.seen.pop(oldest).at)
@@ -152,8 +152,9 @@ def read(directory: Path, book: Book, price: Pricing) -> bool:
     The last line stays where it is until it is whole. A transcript that is shorter than what was read of it, or another
     file, is read from its beginning: what was counted is known again."""
     more, now = False, _now()
-    for path in sorted(directory.glob(book.pattern)):
-        name = str(path.relative_to(directory))
+    found = {str(path.relative_to(directory)): path for path in sorted(directory.glob(book.pattern))}
+    book.files = {name: file for name, file in book.files.items() if name in found}
+    for name, path in found.items():
         with suppress(OSError):
             stat = path.stat()
             file = book.files.get(name)

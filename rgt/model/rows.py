@@ -79,6 +79,12 @@ GONE = FIELDS.index("gone")
 NUMBERS = ("rev", "attempt", "created", "updated", "pid", "mail", "cost", "tokens")
 
 
+def only_spent(before: Row | None, after: Row) -> bool:
+    """Whether nothing has changed but what was spent: no event to tell of."""
+    quiet = {"rev": 0, "updated": 0, "cost": 0, "tokens": 0}
+    return before is not None and before.model_copy(update=quiet) == after.model_copy(update=quiet)
+
+
 def today(rows: Iterable[Row], now: int) -> tuple[int, int]:
     """Thousandths of a dollar and tokens that the town has used on the day (UTC) of `now`, in milliseconds.
 

@@ -39,6 +39,12 @@ def _session_only(text: str) -> str:
     return text
 
 
+def _below(pattern: str) -> str:
+    if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
+        raise ValueError("write a pattern of files below the agent's directory, without `..`")
+    return pattern
+
+
 Template = Annotated[str, AfterValidator(_known)]
 
 
@@ -95,7 +101,7 @@ class Preset(BaseModel):
     """What `[runtime.<name>]` may say beyond the keys of a preset, each with its meaning; absent: anything."""
     guard: Literal["closed", "open", "none"] = "none"
     """Whether its hooks can refuse what it is about to do, and whether a hook that fails refuses (`closed`)."""
-    usage: str = ""
+    usage: Annotated[str, AfterValidator(_below)] = ""
     """Where it writes down what it has used: a pattern of files below the agent's directory, in the form of Claude
     Code's transcripts; absent: nobody knows what it costs."""
     limits: list[str] = []

@@ -21,7 +21,7 @@ from rgt.model.rig import Rig
 from rgt.model.town import Boot, Host, Mayor
 from rgt.model.work import Work
 from tests.eventually import aeventually
-from tests.town import LiveTown, change
+from tests.town import LiveTown, change, steps
 
 MINUTE = 60.0
 STATES: dict[str, type[Entity]] = {
@@ -54,7 +54,12 @@ async def lengths(client: Client) -> dict[str, int]:
 async def test_b68_an_idle_town_adds_no_event_starts_no_agent_and_sleeps(town: LiveTown, repo: Path) -> None:
     """A minute of a town with a rig, a merged, an open and a closed item and an idle crew member: nothing happens."""
     town.add_rig("api", repo)
-    merged, _, closed = town.create("one", change("one.txt", "1")), town.create("two"), town.create("three")
+    spend = steps('do = "spend"\ntokens = 5000')
+    merged, _, closed = (
+        town.create("one", f"{spend}\n{change('one.txt', '1')}"),
+        town.create("two"),
+        town.create("three"),
+    )
     town.sling(merged, target="api")
     town.rgt("crew", "create", "joe", "--rig", "api", "--runtime", "scripted")
     town.rgt("work", "close", closed)
