@@ -12,6 +12,7 @@ from rgt.cli.session import Session, session
 from rgt.host.sessions import list_sessions, session_name
 from rgt.host.tmux import Tmux
 from rgt.model import operations as ops
+from rgt.model.costs import brief
 from rgt.model.errors import RgtError
 from rgt.model.rows import Row
 from rgt.model.times import from_epoch
@@ -50,14 +51,19 @@ def agent_row(r: Row) -> dict[str, Any]:
     }
 
 
+def _spent(r: Row) -> str:
+    return brief(r.cost, r.tokens) if r.kind in SPENDERS else ""
+
+
 async def _list(s: Session, kinds: tuple[str, ...], rig: str) -> None:
     rows = [r for r in (await s.ask(ops.ROWS, ops.RigFilter(rig=rig))).rows if r.kind in kinds]
     rows.sort(key=lambda r: (r.rig, KINDS.index(r.kind), r.id))
     if s.json:
         s.give([agent_row(r) for r in rows], "")
         return
-    cells = [(r.id, r.kind, r.state, r.item, str(r.pid or ""), since(r.updated), r.title) for r in rows]
-    table = s.paint.table(("AGENT", "ROLE", "STATE", "ITEM", "PID", "AGE", "TITLE"), cells, flexible=6, state=2)
+    cells = [(r.id, r.kind, r.state, r.item, str(r.pid or ""), since(r.updated), _spent(r), r.title) for r in rows]
+    heads = ("AGENT", "ROLE", "STATE", "ITEM", "PID", "AGE", "COST", "TITLE")
+    table = s.paint.table(heads, cells, flexible=7, state=2)
     s.say(table or "no agents · `rgt sling ID --target RIG` starts one")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rgt.model.config import Budget
 from rgt.model.costs import Amount, counted, dollars
@@ -12,6 +12,8 @@ from rgt.model.messages import Message
 
 Scope = Literal["item", "rig", "day"]
 """`item`: one work item, whatever it takes; `rig`: one rig and day; `day`: the town and day. Days are those of UTC."""
+OWN = 500
+"""So many budgets that were set are remembered."""
 NONE = -1
 """In the place of a limit: there is none, whatever town.toml says."""
 
@@ -49,16 +51,22 @@ class BudgetDefaults(Message):
     mistake: str = ""
 
 
+def _limit(value: float) -> float:
+    if value < 0 and value != NONE:
+        raise ValueError("a budget is 0 or more, or -1 for none")
+    return value
+
+
 class BudgetChange(BaseModel):
     """Sets a budget; what is not given stays what it was. No name: that of every item, of every rig."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     scope: Scope
-    name: str = ""
-    usd: float | None = Field(default=None, ge=NONE)
+    name: str = Field(default="", max_length=40)
+    usd: Annotated[float, AfterValidator(_limit)] | None = None
     """US dollars; -1 for no limit."""
-    tokens: int | None = Field(default=None, ge=NONE)
+    tokens: Annotated[int, AfterValidator(_limit)] | None = None
     """-1 for no limit."""
     default: bool = False
     """Forget what was set: town.toml counts again."""
@@ -107,10 +115,12 @@ class Budgets(BaseModel):
         if c.default:
             self.own.pop(key, None)
             return
-        old = self.own.get(key, Limit())
+        old = self.own.pop(key, Limit())
         self.own[key] = Limit(
             usd=old.usd if c.usd is None else c.usd, tokens=old.tokens if c.tokens is None else c.tokens
         )
+        while len(self.own) > OWN:
+            del self.own[next(iter(self.own))]
 
     def limit(self, scope: Scope, name: str = "") -> Limit:
         """The limit that holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rgt.model import messages as m
-from rgt.model.budgets import NONE, BudgetDefaults, BudgetSet, Held
+from rgt.model.budgets import NONE, OWN, BudgetDefaults, BudgetSet, Held
 from rgt.model.config import Budget
 from rgt.model.errors import RgtError
 from rgt.model.spending import Spent
@@ -94,6 +94,19 @@ def test_a_mistake_in_town_toml_keeps_the_budgets_and_is_shown() -> None:
 def test_budgets_that_cannot_be_set(change: BudgetSet) -> None:
     with pytest.raises(RgtError):
         mayor("api").budget_set(change)
+
+
+@pytest.mark.parametrize("usd", [-0.5, -2, float("inf"), float("nan"), "much"])
+def test_a_budget_is_an_amount(usd: object) -> None:
+    with pytest.raises(ValueError):
+        BudgetSet.model_validate({"scope": "day", "usd": usd})
+
+
+def test_only_so_many_budgets_are_remembered() -> None:
+    town = mayor("api")
+    for number in range(OWN + 5):
+        town.budget_set(BudgetSet(scope="item", name=f"gt-{number:05}", usd=1))
+    assert (len(town.budgets.own), "item gt-00004" in town.budgets.own) == (OWN, False)
 
 
 def test_budgets_are_listed_with_what_was_spent_of_them() -> None:

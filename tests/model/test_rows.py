@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rgt.model.rows import ALERT, TITLE, Row, cut, fold
+from rgt.model.rows import ALERT, TITLE, Row, cut, fold, only_spent
 
 ORDINARY = Row(
     kind="work",
@@ -93,3 +93,10 @@ def test_folding_keeps_the_newest_and_drops_repeats(rows: list[Row]) -> None:
             newest[row.key] = row
         assert news or not fold(index, row.pack())
     assert index == {key: row.pack() for key, row in newest.items()}
+
+
+def test_what_was_only_spent_is_no_event() -> None:
+    more = AGENT.model_copy(update={"cost": 99_999, "tokens": 1, "rev": AGENT.rev + 1, "updated": AGENT.updated + 1})
+    assert only_spent(AGENT, more)
+    assert not only_spent(None, more)
+    assert not only_spent(AGENT, more.model_copy(update={"state": "idle"}))
