@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from rgt.cli.session import session
+from rgt.cli.session import Session, session
 from rgt.cli.work import named
 from rgt.host.prices import prices_in_force
 from rgt.model import operations as ops
@@ -50,10 +50,12 @@ async def cost(
         rows = [cost_row(r.key, r.amount) for r in found.rows]
         s.give({**value, "rows": rows, "total": cost_row("", found.total)}, "")
         return
-    cells = [(r.key or "none", *_cells(r.amount)) for r in found.rows]
+    titles = await _titles(s) if by == "item" else {}
+    cells = [(r.key or "none", *_cells(r.amount), titles.get(r.key, "")) for r in found.rows]
     if len(cells) > 1:
-        cells.append(("total", *_cells(found.total)))
-    table = s.paint.table((by.upper(), "USD", "TOKENS", "INPUT", "OUTPUT", "WRITTEN", "READ"), cells)
+        cells.append(("total", *_cells(found.total), ""))
+    heads = (by.upper(), "USD", "TOKENS", "INPUT", "OUTPUT", "WRITTEN", "READ", "TITLE" if titles else "")
+    table = s.paint.table(heads, cells, flexible=7 if titles else -1)
     lines = [table or f"nothing was spent since {found.since}"]
     if found.total.unpriced:
         lines.append(
@@ -62,6 +64,10 @@ async def cost(
     elif table:
         lines.append(s.paint.paint(f"prices of {prices.as_of}", "dim"))
     s.say("\n".join(lines))
+
+
+async def _titles(s: Session) -> dict[str, str]:
+    return {r.id: r.title for r in (await s.ask(ops.WORK_LIST, ops.WorkFilter())).rows}
 
 
 def _cells(a: Amount) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rgt.host.transcripts import find_book
-from tests.claude.conftest import sling
-from tests.claude.stub import CREATED, INPUT, OUTPUT, READ, Stub
+from tests.claude.conftest import RIG, sling
+from tests.claude.stub import CREATED, INPUT, OUTPUT, READ, Stub, script
 from tests.eventually import eventually
 from tests.story.inside import agent_of
 from tests.town import LiveTown
@@ -54,3 +54,19 @@ def test_usage_is_summed_by_request_and_subagents_count_too(claude: LiveTown, ap
     assert row["usd"] > 0 and row["unpriced"] == 0, "its own model has a price"
     book = find_book(agent.directory)
     assert book is not None and book.item == item
+
+
+def test_one_that_has_used_up_its_budget_is_stopped_in_its_turn_and_goes_on_with_more(claude: LiveTown) -> None:
+    """Its work is saved, and the next attempt finds it."""
+    command = "test -e b.txt && exit; echo b > b.txt; git add b.txt; git commit -qm b"
+    steps = {"bash": command}, {"bash": "test -e go || sleep 321"}, {"bash": "rgt done --summary b"}, {"text": "b"}
+    item = claude.create("Costs too much", description=script(*steps))
+    claude.rgt("budget", "set", "item", item, "--tokens", "1k")
+    claude.rgt("sling", item, "--target", RIG)
+    assert claude.becomes(item, "blocked", timeout=90)["reason"] == "budget of 1.0k tokens is spent"
+    eventually(lambda: not [a for a in claude.agents() if a["item"] == item], 60, 0.1)
+    claude.rgt("budget", "set", "item", item, "--tokens", "none")
+    agent = agent_of(claude, item)
+    assert (agent.cwd / "b.txt").exists()
+    (agent.cwd / "go").touch()
+    assert claude.becomes(item, "merged", timeout=90)["attempt"] == 2
