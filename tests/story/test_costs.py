@@ -62,7 +62,7 @@ def test_sums_agree_by_every_key_and_a_killed_worker_changes_none(town: LiveTown
     row = next(a for a in town.agents() if a["item"] == one)
     assert (row["cost"], row["tokens"]) == (2.0, 100_000)
     town.kill("worker")
-    eventually(lambda: town.run("needs").code == 0, 20)
+    eventually(lambda: town.run("cost").code == 0, 30)
     go.touch()
     for item in (one, two, three):
         town.becomes(item, "merged")
@@ -76,7 +76,7 @@ def test_sums_agree_by_every_key_and_a_killed_worker_changes_none(town: LiveTown
             for key in expected:
                 assert sum(r[key] for r in found.values()) == whole[key], (by, key)
         town.kill("worker")
-        eventually(lambda: town.run("needs").code == 0, 20)
+        eventually(lambda: town.run("cost").code == 0, 30)
     by_item = costs(town, "item")
     assert (
         [by_item[i]["usd"] for i in (one, two, three)] == [3.0, 2.0, 0.0] == [usd(town, i) for i in (one, two, three)]
