@@ -14,7 +14,7 @@ from rgt.host import finishing
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
 from rgt.model.planner import due
-from rgt.model.queue import Entry
+from rgt.model.queue import Entry, GateResult
 from rgt.model.rows import Row
 from rgt.model.times import from_epoch
 
@@ -78,11 +78,22 @@ async def show(ctx: typer.Context, id: Annotated[str, typer.Argument(help="An it
     lines = [f"{s.paint.paint(said.item, 'bold')}  {s.paint.state(said.state)}  {said.reason}".rstrip()]
     for v in said.verdicts:
         lines.append(f"  {v.head[:8]}  {v.kind}  {v.message.splitlines()[0] if v.message else ''}".rstrip())
-        lines += [f"    gate {g.name}: {g.outcome} in {g.seconds:.1f} s · {g.log}" for g in v.gates]
-        if v.kind == "failed" and v.gates:
+        for g in v.gates:
+            lines.append(f"    gate {g.name}: {g.outcome} in {g.seconds:.1f} s · {g.log}")
+            lines += [f"      {line}" for line in found_lines(g)]
+        if v.kind == "failed" and v.gates and not v.gates[-1].diagnostics:
             lines += [f"    │ {line}" for line in v.gates[-1].tail.splitlines()[-15:]]
-        lines += [f"    conflict in {file}" for file in v.files]
+        lines += [f"    conflict in {place}" for place in [c.place for c in v.clashes] or v.files]
     s.give(said.model_dump(mode="json"), "\n".join(lines))
+
+
+def found_lines(gate: GateResult) -> list[str]:
+    """What a gate has found: `file:line:column message`, one a line."""
+    width = min(40, max((len(d.place) for d in gate.diagnostics), default=0))
+    lines = [f"{d.place:<{width}}  {d.words()}{f'  ({d.test})' if d.test else ''}" for d in gate.diagnostics]
+    if gate.cut:
+        lines.append(f"and {gate.cut} more, see the log")
+    return lines + [f"note: {note}" for note in gate.notes]
 
 
 @mq.command("submit")

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from rgt.host import follow, hub
 from rgt.host.candidate import Candidate, Point, both_sides, build, landed_as
-from rgt.host.gates import BEAT, run_gate
+from rgt.host.findings import run_and_read
+from rgt.host.gates import BEAT
 from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.host.slots import slot
 from rgt.model import refs
@@ -272,7 +273,10 @@ async def _test(run: _Run, made: Candidate) -> list[GateResult]:
             if results:
                 await here.show(made.sha)
             log = logs / f"{gate.name}.log"
-            result = await run_gate(gate, here.path, log, {**env, **here.env}, printed)
+            result = await run_and_read(
+                gate, here.path, log, {**env, **here.env}, printed,
+                matchers=job.matchers, commit=made.sha, base=made.base.sha, head=entry.head,
+            )  # fmt: skip
             # Verdicts travel through workflow histories: of a pass the log is enough.
             results.append(result.model_copy(update={"tail": ""}) if result.outcome == "pass" else result)
             if result.outcome != "pass":

@@ -78,6 +78,8 @@ class Gate(Section):
     """Shell line, run at the top of the worktree."""
     timeout: Duration = Duration(600)
     """After this time the command is ended and the run counts as no answer, never as the author's fault."""
+    report: InsidePath | None = None
+    """JUnit XML file that the command writes, `*` for any part of a name; failures are read from it."""
 
 
 class Pattern(Section):
@@ -171,7 +173,14 @@ class RigConfig(Section):
 
     def gate_specs(self) -> list[GateSpec]:
         """The gates as the merge queue carries them."""
-        return [GateSpec(name=g.name, run=g.run, timeout_seconds=g.timeout.seconds) for g in self.gate]
+        return [
+            GateSpec(name=g.name, run=g.run, timeout_seconds=g.timeout.seconds, report=g.report or "")
+            for g in self.gate
+        ]
+
+    def matcher_tables(self) -> list[dict[str, Any]]:
+        """The problem matchers as the merge queue carries them: as they stand in the file."""
+        return [x.model_dump(mode="json", exclude_defaults=True) for x in self.matcher]
 
     def config_hash(self) -> str:
         """16 hex digits that change when any value changes, and not with comments or the order of keys."""

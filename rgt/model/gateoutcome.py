@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rgt.model.plain import without_codes
 from rgt.model.queue import Outcome
 
 NO_TESTS = re.compile(
@@ -39,7 +40,6 @@ DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|ENOSPC")
 PYTEST_FOUND_NOTHING = 5
 SIGNALS = range(129, 160)
 """Exit codes by which a shell tells that a signal (1 to 31) ended its command."""
-ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 
 
 def classify(code: int, command: str, output: str) -> tuple[Outcome, str]:
@@ -66,7 +66,7 @@ def ran_no_tests(output: str) -> bool:
 
 def tail(output: bytes, limit: int = 4096) -> str:
     """The last lines of `output` as text without terminal codes, at most `limit` bytes of UTF-8."""
-    text = ANSI.sub("", output.decode(errors="replace")).replace("\r\n", "\n").replace("\0", "")
+    text = without_codes(output.decode(errors="replace")).replace("\r\n", "\n").replace("\0", "")
     if len(text.encode()) <= limit:
         return text
     cut = text.encode()[-limit:].decode(errors="ignore")

@@ -400,6 +400,8 @@ class RefineryStart(BaseModel):
     max_attempts: int = 3
     gates: list[GateSpec] = Field(default_factory=list)
     no_gates: bool = False
+    matchers: list[dict[str, Any]] = Field(default_factory=list)
+    """The `[[matcher]]` tables of rig.toml."""
 
 
 class RefineryConfig(Message):

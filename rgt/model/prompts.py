@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from rgt.model.queue import Priority, Verdict
+from rgt.model.queue import GateResult, Priority, Verdict
 from rgt.model.script import without_block
 from rgt.model.sessions import Checkpoint
 
@@ -17,6 +17,8 @@ Role = Literal["polecat", "crew", "mayor", "witness", "refinery", "dog", "person
 
 LIMIT = 10_000
 """Characters of a prime text; a longer hook answer is cut to 2 KB by the runtime that reads it."""
+TOLD = 10
+"""Places of a failed gate that an agent is told."""
 REMINDER = 800
 """Characters of what is said after a compaction, about 200 tokens."""
 
@@ -185,14 +187,28 @@ def _rejection(verdict: Verdict, item: ItemFacts, quotes: list[_Quote]) -> str:
     if verdict.message:
         parts.append(_quoted(quotes, "verdict", verdict.message, f"`rgt mq show {item.id}`"))
     if verdict.files:
-        parts.append("In conflict:\n" + _quoted(quotes, "files", "\n".join(verdict.files), "`git status`"))
+        places = [c.place for c in verdict.clashes] or verdict.files
+        parts.append("In conflict:\n" + _quoted(quotes, "files", "\n".join(places), "`git status`"))
     bad = [gate for gate in verdict.gates if gate.outcome != "pass"]
     for gate in bad[:2]:
         how = f"exit {gate.exit_code}" if gate.exit_code is not None else gate.outcome
         head = f"Gate `{_line(gate.name)}`: {how}{f', {_line(gate.reason)}' if gate.reason else ''}."
         rest = f"`rgt mq log {item.id}`"
+        if gate.diagnostics:
+            head += f" It failed here:\n{_quoted(quotes, 'places', _places(gate), f'`rgt mq show {item.id}`')}\n"
         parts.append(f"{head} The end of its output:\n" + _quoted(quotes, "log", gate.tail, rest, keep="end"))
     return "\n\n".join(parts)
+
+
+def _places(gate: GateResult) -> str:
+    """The first places where a gate failed, with the lines as the author's own head has them."""
+    told = gate.diagnostics[:TOLD]
+    lines = []
+    for one in told:
+        at = one.model_copy(update={"line": one.yours, "column": 0}) if one.yours else one
+        lines.append(f"{at.place}: {one.words()}" + (f" ({one.test})" if one.test else ""))
+    more = len(gate.diagnostics) - len(told) + gate.cut
+    return "\n".join([*lines, f"and {more} more"] if more else lines)
 
 
 def _rules(role: Role, facts: PrimeFacts) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+
+from rgt.model.diagnostics import Clash, Diagnostic
 
 Priority = Literal["p0", "p1", "p2", "p3"]
 Outcome = Literal["pass", "fail", "infra_error"]
@@ -41,6 +43,8 @@ class GateSpec(BaseModel):
     name: str
     run: str
     timeout_seconds: float = 600.0
+    report: str = ""
+    """JUnit XML report that it writes, relative to the top of the worktree; may have `*`."""
 
 
 class GateResult(BaseModel):
@@ -54,6 +58,12 @@ class GateResult(BaseModel):
     """Path of the whole output."""
     tail: str = ""
     """Last lines of the output, at most 4 KB."""
+    diagnostics: list[Diagnostic] = Field(default_factory=list)
+    """Where it failed, at most 50, first what the author has changed."""
+    cut: int = 0
+    """How many diagnostics were left out."""
+    notes: list[str] = Field(default_factory=list)
+    """What of the output could not be read, for the person who looks after the rig."""
     reason: str = ""
     """Why there is no answer (infra_error): not found, killed by a signal, timeout, no tests collected, disk full."""
 
@@ -70,6 +80,8 @@ class Job(BaseModel):
     entries: list[Entry]
     gates: list[GateSpec] = Field(default_factory=list)
     no_gates: bool = False
+    matchers: list[dict[str, Any]] = Field(default_factory=list)
+    """The `[[matcher]]` tables of rig.toml."""
     recorded: str = ""
     """The target's head as the refinery last saw it; empty at first."""
     slot: str = "slot-0"
@@ -92,5 +104,14 @@ class Verdict(BaseModel):
     gates: list[GateResult] = Field(default_factory=list)
     files: list[str] = Field(default_factory=list)
     """Files in conflict."""
+    clashes: list[Clash] = Field(default_factory=list)
+    """Lines in conflict on both sides, at most 50."""
     follow: str = ""
     """Why the rig's own path could not follow the landing, with the command that makes it; empty when it did."""
+
+    def without_places(self) -> Verdict:
+        """The same without diagnostics."""
+        if not self.clashes and not any(g.diagnostics for g in self.gates):
+            return self
+        gates = [g.model_copy(update={"diagnostics": [], "cut": 0}) for g in self.gates]
+        return self.model_copy(update={"gates": gates, "clashes": []})

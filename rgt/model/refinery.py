@@ -16,6 +16,8 @@ from rgt.model.times import epoch
 INFRA_PAUSES = (1.0, 4.0)
 """Seconds before a run is tried again after an infra_error; after the last try the queue is parked."""
 VERDICTS = 50
+PLACED = 10
+"""Verdicts of the latest that keep their diagnostics; of older ones, and of an item's earlier ones, the logs remain."""
 
 
 class Queued(BaseModel):
@@ -175,6 +177,7 @@ class Refinery(Entity):
             entries=entries,
             gates=c.gates,
             no_gates=c.no_gates,
+            matchers=c.matchers,
             recorded=self.recorded,
         )
 
@@ -191,7 +194,7 @@ class Refinery(Entity):
         queued = next((q for q in self.queue if q.entry.id == entry.id), None)
         if v.target_head:
             self.recorded = v.target_head
-        self.verdicts = [*self.verdicts, v][-VERDICTS:]
+        self.verdicts = _remembered(self.verdicts, v)
         work = f"work/{entry.item}"
         pause = 0.0
         if v.kind in ("merged", "failed", "conflict", "refused", "lost") or (queued and queued.withdrawn):
@@ -213,3 +216,9 @@ class Refinery(Entity):
                 self.tell(work, "parked", m.Parked(head=entry.head, reason=v.message))
         self.changed()
         return pause
+
+
+def _remembered(verdicts: list[Verdict], new: Verdict) -> list[Verdict]:
+    """The newest verdicts, of which few have diagnostics: the state travels whole."""
+    old = [v.without_places() if v.item == new.item else v for v in verdicts]
+    return [*(v.without_places() for v in old[: 1 - PLACED]), *old[1 - PLACED :], new][-VERDICTS:]

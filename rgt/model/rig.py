@@ -231,6 +231,7 @@ class Rig(Entity):
             max_attempts=self.config.max_attempts,
             gates=self.config.gate_specs(),
             no_gates=self.config.no_gates,
+            matchers=self.config.matcher_tables(),
         )
 
     # --- dispatch

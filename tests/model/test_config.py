@@ -298,7 +298,7 @@ def test_every_key_has_a_sentence() -> None:
     walk(TownConfig)
     walk(RigConfig)
     assert "copy" in keys(RigConfig, ("setup",))
-    assert keys(RigConfig, ("gate", 3)).keys() == {"name", "run", "timeout"}
+    assert keys(RigConfig, ("gate", 3)).keys() == {"name", "run", "timeout", "report"}
 
 
 def _paths(value: object, path: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
