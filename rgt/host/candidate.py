@@ -32,6 +32,10 @@ class Conflict:
     files: list[str]
     said: str
     """What git says about each file."""
+    tree: str = ""
+    """The tree that git leaves, with marks in the files."""
+    onto: str = ""
+    """The commit on which it was to be folded."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ async def build(hub: Path, base: Point, entries: Sequence[Entry], strategy: Stra
             continue
         made = merged if isinstance(merged, _Clash) else await _fold(hub, at, new, merged, entry, strategy)
         if isinstance(made, _Clash):
-            conflicts.append(Conflict(entry, made.files, made.said))
+            conflicts.append(Conflict(entry, made.files, made.said, made.tree, at.sha))
         else:
             at = made
             folded.append(entry)
@@ -122,6 +126,7 @@ class _Commit(Point):
 class _Clash:
     files: list[str]
     said: str
+    tree: str = ""
 
 
 _FIELDS = ("%H", "%T", "%P", "%an", "%ae", "%ad", "%cn", "%ce", "%cd", "%B")
@@ -157,6 +162,7 @@ async def _merge(hub: Path, ours: str, theirs: str) -> str | _Clash:
         return done.out.rstrip("\0\n")
     if done.code == 1:
         named, _, messages = done.out.partition("\0\0")
+        tree, *files = named.split("\0")
         parts = iter(messages.split("\0"))
         said = []
         for count in parts:
@@ -164,7 +170,7 @@ async def _merge(hub: Path, ours: str, theirs: str) -> str | _Clash:
                 for _ in range(int(count) + 1):
                     next(parts, "")
                 said.append(next(parts, "").strip())
-        return _Clash(named.split("\0")[1:], "\n".join(line for line in said if line.startswith("CONFLICT")))
+        return _Clash(files, "\n".join(line for line in said if line.startswith("CONFLICT")), tree)
     if "unrelated histories" in done.err:
         return _Clash([], "the branch has no commit in common with the target")
     raise RgtError("failed", f"git merge-tree: {done.err.strip()[-200:]}")

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from rgt.host import follow, hub
 from rgt.host.candidate import Candidate, Point, both_sides, build, landed_as
+from rgt.host.clashes import clashes
 from rgt.host.findings import run_and_read
 from rgt.host.gates import BEAT
 from rgt.host.git import NO_HOOKS, git, try_git
@@ -233,7 +234,8 @@ async def _build(run: _Run, seen: _Seen) -> Candidate | str:
         clash = made.conflicts[0]
         sides = await both_sides(rig.hub, base.sha, clash)
         message = "\n".join(part for part in ("it does not apply to the target", clash.said, sides) if part)
-        raise _Stop("conflict", message[:4096], files=clash.files, base=base.sha)
+        lines = await clashes(rig.hub, clash.tree, clash.onto, entry.head, clash.files) if clash.tree else []
+        raise _Stop("conflict", message[:4096], files=clash.files, clashes=lines, base=base.sha)
     if (await try_git(rig.hub, "diff", "--quiet", f"{base.sha}...{entry.head}")).code == 0:
         raise _Stop("refused", "nothing to merge: its commits change nothing", base=base.sha)
     return base.sha

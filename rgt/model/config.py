@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -107,8 +108,20 @@ class Pattern(Section):
     """Group of the tool's code for the problem."""
     message: int | None = Field(default=None, ge=0)
     """Group of the message."""
+    test: int | None = Field(default=None, ge=0)
+    """Group of the id of a test that failed; VS Code has no such key."""
     loop: bool = False
     """Match this last pattern again and again, for several problems under one heading."""
+
+    @model_validator(mode="after")
+    def _groups_are_there(self) -> Self:
+        most = re.compile(self.regexp).groups
+        for name, field in Pattern.model_fields.items():
+            key, group = field.alias or name, getattr(self, name)
+            if isinstance(group, int) and not isinstance(group, bool) and group > most:
+                where = {"at": [key], "key": key, "group": group, "most": most}
+                raise PydanticCustomError("group", "`{key}` is group {group}, but the expression has {most}", where)
+        return self
 
 
 class Matcher(Section):
@@ -131,6 +144,23 @@ class Matcher(Section):
     @classmethod
     def _listed(cls, given: object) -> object:
         return [given] if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        first, alone = self.pattern[0], len(self.pattern) == 1
+        wrong = ""
+        if alone and not first.model_fields_set - {"regexp", "kind"}:
+            if re.compile(first.regexp).groups < 2:
+                wrong = "an expression alone needs two groups, file and line; or say which group is what"
+        elif all(p.file is None for p in self.pattern):
+            wrong = "no pattern says which group is the `file`"
+        elif all(p.line is p.location is None and p.kind == "location" for p in self.pattern):
+            wrong = 'no pattern says which group is the `line`; for whole files write kind = "file"'
+        elif any(p.loop for p in self.pattern[:-1]) or (alone and first.loop):
+            wrong = "`loop` is for the last of several patterns"
+        if wrong:
+            raise PydanticCustomError("matcher", wrong, {"at": ["pattern"]})
+        return self
 
 
 class RigConfig(Section):

@@ -8,6 +8,8 @@ import shutil
 
 from rgt.host.git import git
 from rgt.host.parsers.files import Files
+from rgt.host.parsers.junit import JUnit
+from rgt.host.parsers.output import Output
 from rgt.host.parsers.port import Findings, Parser, Run
 from rgt.host.parsers.pytest_report import Pytest
 
@@ -15,7 +17,7 @@ __all__ = ["PARSERS", "Run", "prepare", "read"]
 
 log = logging.getLogger(__name__)
 
-PARSERS: tuple[Parser, ...] = (Pytest(),)
+PARSERS: tuple[Parser, ...] = (Pytest(), JUnit(), Output())
 """In this order; where two find the same, the first counts."""
 
 

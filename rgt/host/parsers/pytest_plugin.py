@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple  # noqa: UP035 (Python 3.6)
+from typing import Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 (Python 3.6)
 
 import pytest
 
@@ -19,7 +19,8 @@ FOREIGN = {"site-packages", "dist-packages", "node_modules", ".venv", "venv", ".
 Place = Tuple[str, int]  # noqa: UP006
 _seen: Dict[Tuple[str, str], Tuple[Optional[Place], str]] = {}  # noqa: UP006,UP045
 """What failed, and where, until its report says whether it counts."""
-_about = {"controller": False, "rootdir": "."}
+_configs: List[Any] = []  # noqa: UP006
+"""What pytest was configured with."""
 
 
 def _inside(path: str) -> str:
@@ -67,12 +68,14 @@ def _note(key: Tuple[str, str], excinfo: Any) -> None:  # noqa: UP006
 def _write(report: Any, key: Tuple[str, str], test: str) -> None:  # noqa: UP006
     noted = _seen.pop(key, None)
     text = str(report.longrepr).strip()
-    if noted is None and _about["controller"] and "crashed while running" not in text:
+    config = _configs[-1]
+    if noted is None and config.pluginmanager.hasplugin("dsession") and "crashed while running" not in text:
         return  # A worker of xdist has written it.
     found, said = noted or (None, text.splitlines()[-1] if text else "")
     if found is None:
         at = getattr(report, "location", None) or (report.nodeid.split("::")[0], None)
-        found = _inside(str(Path(str(_about["rootdir"])) / at[0])), 0 if at[1] is None else at[1] + 1
+        top = str(getattr(config, "rootpath", None) or config.rootdir)
+        found = _inside(str(Path(top) / at[0])), 0 if at[1] is None else at[1] + 1
     if not found[0]:
         return
     stage = f"in {key[1]}: " if key[1] in ("setup", "teardown") else ""
@@ -86,10 +89,8 @@ def _write(report: Any, key: Tuple[str, str], test: str) -> None:  # noqa: UP006
 
 
 def pytest_configure(config: Any) -> None:
-    """Learn where ids of tests are relative to, and whether the tests run in other processes."""
-    with suppress(Exception):
-        _about["controller"] = config.pluginmanager.hasplugin("dsession")
-        _about["rootdir"] = str(getattr(config, "rootpath", None) or config.rootdir)
+    """Keep what tells where ids of tests are relative to, and whether the tests run in other processes."""
+    _configs.append(config)
 
 
 @pytest.hookimpl(hookwrapper=True)
