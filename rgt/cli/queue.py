@@ -96,6 +96,22 @@ def found_lines(gate: GateResult) -> list[str]:
     return lines + [f"note: {note}" for note in gate.notes]
 
 
+@mq.command("problems")
+async def list_problems(ctx: typer.Context, rig: Annotated[str, typer.Option(help="Only this rig.")] = "") -> None:
+    """List what was sent back and is not answered yet. A line for each place, as compilers write them."""
+    s = session(ctx)
+    found = (await s.ask(ops.MQ_PROBLEMS, ops.RigFilter(rig=rig))).rows
+    if s.json:
+        s.give([p.model_dump(mode="json") for p in found], "")
+        return
+    lines: list[str] = []
+    for p in found:
+        told = [f"{d.place}: {d.severity}: {d.words()}" for d in p.diagnostics]
+        told += [f"{c.path}:{c.target_line or 1}: error: conflict, {c.place}" for c in p.clashes]
+        lines += [f"{line} ({p.item})" for line in told or [f"{p.item}: {p.kind}: {p.message.splitlines()[0]}"]]
+    s.say("\n".join(lines) or "nothing was sent back")
+
+
 @mq.command("submit")
 async def submit(
     ctx: typer.Context,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from rgt.model.budgets import BudgetChange, BudgetList, BudgetRow
 from rgt.model.config import RigConfig
 from rgt.model.mail import Letter
+from rgt.model.problems import Problem
 from rgt.model.queue import Priority, Verdict
 from rgt.model.rows import Row
 from rgt.model.sessions import Checkpoint
@@ -289,6 +290,12 @@ class Verdicts(BaseModel):
     reason: str = ""
 
 
+class Problems(BaseModel):
+    """What the merge queue has sent back and nobody has answered yet."""
+
+    rows: list[Problem]
+
+
 class LogArgs(Args):
     """The history of the town, or of one thing."""
 
@@ -425,6 +432,7 @@ COST = Operation("cost", "What was spent", CostFilter, Costs, EVERYONE)
 BUDGET_LIST = Operation("budget.list", "List budgets", None_, BudgetList, EVERYONE)
 BUDGET_SET = Operation("budget.set", "Set a budget", BudgetChange, BudgetRow, LEADERS)
 MQ_SHOW = Operation("mq.show", "What the merge queue said", Id, Verdicts, EVERYONE)
+MQ_PROBLEMS = Operation("mq.problems", "What was sent back, with its places", RigFilter, Problems, EVERYONE)
 MQ_RETRY = Operation("mq.retry", "Try a parked entry again", Id, Answer, LEADERS)
 MQ_REMOVE = Operation("mq.remove", "Take an entry out of the queue", Id, Answer, LEADERS)
 MQ_PAUSE = Operation("mq.pause", "Pause a merge queue", Id, Answer, LEADERS)

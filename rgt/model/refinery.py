@@ -220,5 +220,7 @@ class Refinery(Entity):
 
 def _remembered(verdicts: list[Verdict], new: Verdict) -> list[Verdict]:
     """The newest verdicts, of which few have diagnostics: the state travels whole."""
-    old = [v.without_places() if v.item == new.item else v for v in verdicts]
-    return [*(v.without_places() for v in old[: 1 - PLACED]), *old[1 - PLACED :], new][-VERDICTS:]
+    kept = [*(v.without_places() if v.item == new.item else v for v in verdicts), new][-VERDICTS:]
+    placed = [n for n, v in enumerate(kept) if v is not v.without_places()]
+    old = set(placed[:-PLACED])
+    return [v.without_places() if n in old else v for n, v in enumerate(kept)]

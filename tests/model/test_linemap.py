@@ -59,7 +59,7 @@ def test_any_two_texts(old: list[str], new: list[str]) -> None:
 
 @given(SHORT, SHORT, st.integers(0, 40))
 def test_one_insertion(old: list[str], new: list[str], where: int) -> None:
-    """Lines put in at one place move what is below by their number, and nothing is lost; taken out again it is as it was."""
+    """Lines put in at one place move what is below by their number, and nothing is lost."""
     where = min(where, len(old))
     edited = [*old[:where], *new, *old[where:]]
     there = LineMap("\n".join(old), "\n".join(edited))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
+from rgt.host.shown import Failures
+from rgt.model import operations as ops
 from tests.repos import make_repo
 from tests.town import LiveTown, change, steps
 
@@ -73,3 +76,42 @@ def test_places_stay_until_the_work_lands(shared: LiveTown, tmp: Path) -> None:
     verdicts = shared.ask("mq", "show", item)["verdicts"]
     assert [v["kind"] for v in verdicts] == ["failed", "merged"]
     assert verdicts[0]["gates"][-1]["diagnostics"] == []
+
+
+def test_problems_are_listed_for_editors_until_they_are_answered(shared: LiveTown, tmp: Path) -> None:
+    """A failure and a conflict: the lines of each, in the files of the one who must look."""
+    repo = tmp / "repo"
+    make_repo(repo, {"till.py": "def total(basket):\n    return sum(basket)\n", "test_till.py": TEST})
+    gate = {"name": "test", "run": f"{sys.executable} -B -m pytest -q -p no:cacheprovider"}
+    shared.found_rig("two", source={"path": str(repo)}, gate=[gate], max_attempts=1)
+    shared.rgt("mq", "pause", "two")
+    lands = shared.create("a name", change("till.py", "def total(things):\n    return sum(things)\n"))
+    clashes = shared.create("another", change("till.py", "# mine\ndef total(mine):\n    return sum(mine)\n"))
+    fails = shared.create("worse", change("test_till.py", TEST.replace("3)", "4)")))
+    for item in (lands, clashes, fails):
+        shared.sling(item, target="two")
+        shared.becomes(item, "submitted")
+    shared.rgt("mq", "resume", "two")
+    shared.becomes(lands, "merged")
+    for item in (clashes, fails):
+        shared.becomes(item, "blocked")
+
+    found = {p.item: p for p in shared.call(ops.MQ_PROBLEMS, ops.RigFilter(rig="two")).rows}
+    assert set(found) == {clashes, fails}
+    [clash] = found[clashes].clashes
+    assert (clash.path, clash.target_line, clash.target_end) == ("till.py", 1, 2)
+    assert (clash.yours_line, clash.yours_end) == (1, 3)
+    assert "till.py, lines 1-3 (target: lines 1-2)" in shared.rgt("mq", "show", clashes)
+    text = (repo / "test_till.py").read_text()
+    [shown] = asyncio.run(Failures(shared.home).at(repo / "test_till.py", text, found.values()))
+    assert (shown.line, shown.problem.item, shown.mine) == (5, fails, False)
+    listed = shared.rgt("mq", "problems", "--rig", "two")
+    assert f"test_till.py:5: error: assert 3 == 4 + where 3 = total([1, 2]) ({fails})" in listed
+    assert f"till.py:1: error: conflict, till.py, lines 1-3 (target: lines 1-2) ({clashes})" in listed
+    assert [p["item"] for p in shared.ask("mq", "problems", "--rig", "two")] == [p.item for p in found.values()]
+
+    for item in (clashes, fails):
+        shared.rgt("escalate", item, "--ack", "never mind")
+        shared.rgt("work", "close", item)
+    assert shared.ask("mq", "problems", "--rig", "two") == []
+    assert shared.run("mq", "problems", "--rig", "absent").code == 5

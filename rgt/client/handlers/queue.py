@@ -5,6 +5,7 @@ from __future__ import annotations
 from rgt.client.reach import Handler, Reach
 from rgt.model import messages as m
 from rgt.model import operations as ops
+from rgt.model.problems import Problem, problems
 from rgt.model.queue import Verdict
 from rgt.model.tokens import Identity
 
@@ -16,6 +17,18 @@ async def _mq_show(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Verdic
         state = await d.show(f"refinery/{work.rig}")
         verdicts = [Verdict.model_validate(v) for v in state["verdicts"] if v["item"] == work.id]
     return ops.Verdicts(item=work.id, state=work.state, verdicts=verdicts, reason=work.reason)
+
+
+async def _mq_problems(d: Reach, a: ops.RigFilter, who: Identity, op_id: str) -> ops.Problems:
+    rows = await d.around.rows()
+    rigs = [r.rig for r in rows if r.kind == "refinery" and a.rig in ("", r.rig)]
+    if a.rig and not rigs:
+        await d.rig(a.rig)
+    found: list[Problem] = []
+    for rig in rigs:
+        state = await d.show(f"refinery/{rig}")
+        found += problems(rig, map(Verdict.model_validate, state["verdicts"]), rows)
+    return ops.Problems(rows=found)
 
 
 async def _mq_retry(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Answer:
@@ -40,6 +53,7 @@ async def _mq_resume(d: Reach, a: ops.Id, who: Identity, op_id: str) -> ops.Answ
 
 HANDLERS: dict[str, Handler] = {
     "mq.show": _mq_show,
+    "mq.problems": _mq_problems,
     "mq.retry": _mq_retry,
     "mq.remove": _mq_remove,
     "mq.pause": _mq_pause,
