@@ -14,8 +14,8 @@ MOST = 50
 """Diagnostics that are kept of one gate."""
 MESSAGE = 500
 """Characters of a message."""
-ROOM = 8_000
-"""Characters of all diagnostics of one gate: they travel through workflow histories."""
+ROOM = 12_000
+"""Characters of JSON of all diagnostics of one gate: they travel through workflow histories."""
 PATH, SHORT, TEST = 300, 60, 200
 
 
@@ -89,7 +89,7 @@ def clean(found: Diagnostic) -> Diagnostic:
 
 
 def bounded(found: Iterable[Diagnostic], rank: Mapping[str, Sequence[tuple[int, int]]] | None = None) -> Kept:
-    """At most 50 of the diagnostics in 8,000 characters: no place twice, and what the author has changed first.
+    """At most 50 of the diagnostics in 12,000 characters: no place twice, and what the author has changed first.
 
     `rank` has the author's changed lines by file, as ranges with both ends. Of several diagnostics on one line and
     with one message the first counts.
@@ -108,7 +108,7 @@ def bounded(found: Iterable[Diagnostic], rank: Mapping[str, Sequence[tuple[int, 
     kept: list[Diagnostic] = []
     room = ROOM
     for one in sorted(distinct.values(), key=order)[:MOST]:
-        room -= len(one.model_dump_json(exclude_defaults=True))
+        room -= len(one.model_dump_json())
         if room < 0:
             break
         kept.append(one)

@@ -11,6 +11,9 @@ import pytest
 
 import rgt
 from rgt.cli import helptext
+from rgt.model.diagnostics import Clash, Diagnostic
+from rgt.model.problems import Problem
+from rgt.model.queue import GateResult, Verdict
 from tests.eventually import eventually
 from tests.town import LiveTown, change, steps
 
@@ -137,6 +140,18 @@ def test_lines_of_the_feed_and_of_errors(busy: LiveTown) -> None:
     for x in lines:
         check("feed", x)
     check("error", busy.run("work", "show", "gt-zzzzz", "--json").error())
+
+
+def test_what_the_merge_queue_says_has_the_keys_of_its_tables() -> None:
+    """Also where the town of these tests has no such row: what is printed are these models."""
+    models = {
+        "verdict": Verdict,
+        "gate result": GateResult,
+        "diagnostic": Diagnostic,
+        "clash": Clash,
+        "problem": Problem,
+    }
+    assert {name: tables()[name][0] for name in models} == {name: set(m.model_fields) for name, m in models.items()}
 
 
 def test_every_command_answers_in_json_or_says_why_not() -> None:
