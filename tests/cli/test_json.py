@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import rgt
 from rgt.cli import helptext
@@ -144,7 +145,7 @@ def test_lines_of_the_feed_and_of_errors(busy: LiveTown) -> None:
 
 def test_what_the_merge_queue_says_has_the_keys_of_its_tables() -> None:
     """Also where the town of these tests has no such row: what is printed are these models."""
-    models = {
+    models: dict[str, type[BaseModel]] = {
         "verdict": Verdict,
         "gate result": GateResult,
         "diagnostic": Diagnostic,

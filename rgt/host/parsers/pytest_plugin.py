@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 (Python 3.6)
+from typing import Any, Dict, Generator, Iterator, List, Optional, Tuple  # noqa: UP035 (Python 3.6)
 
 import pytest
 
@@ -103,9 +103,9 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector: Any) -> Iterator[None]:
+def pytest_make_collect_report(collector: Any) -> Generator[None, Any, None]:
     """What went wrong when tests were looked for."""
-    outcome: Any = yield
+    outcome = yield
     if REPORT:
         with suppress(Exception):
             call = getattr(outcome.get_result(), "call", None)
