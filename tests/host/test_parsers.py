@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,7 @@ from rgt.host.parsers.files import Files
 from rgt.host.parsers.junit import JUnit
 from rgt.host.parsers.output import SECONDS, Output, built_in
 from rgt.host.parsers.port import Findings, Run
+from rgt.host.parsers.pytest_report import PLUGIN
 from rgt.model.config import RigConfig
 from rgt.model.diagnostics import Diagnostic
 from rgt.model.queue import GateResult, GateSpec
@@ -373,6 +376,14 @@ async def test_a_run_without_our_plugin_goes_as_it_would(tmp: Path, run: str) ->
     got = await gate(tmp, run, SUITE)
     assert got.exit_code == 1 and "4 failed" in got.tail, got.tail
     assert {"till.py:6", "test_a.py:11"} <= {d.place for d in got.diagnostics}
+
+
+def test_our_plugin_is_written_for_old_pythons() -> None:
+    """Its syntax, that is: it was tried with 3.6 and pytest 7.0, 3.8 and 5.4, 3.13 and 9.0, and is left out by 2.7."""
+    text = PLUGIN.read_text()
+    ast.parse(text, feature_version=(3, 6))
+    assert text.isascii()
+    assert not re.search(r": \w+ = yield", text), "3.8"
 
 
 async def test_our_plugin_does_not_show(tmp: Path) -> None:
