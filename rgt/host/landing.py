@@ -286,6 +286,8 @@ async def _test(run: _Run, made: Candidate) -> list[GateResult]:
     last = results[-1]
     if last.outcome != "pass":
         why = last.reason or f"exit code {last.exit_code}"
+        if last.diagnostics:
+            why += f"; {last.diagnostics[0].place}: {last.diagnostics[0].words()[:120]}"
         kind: VerdictKind = "failed" if last.outcome == "fail" else "infra_error"
         raise _Stop(kind, f"gate {last.name}: {why}", **_about(made, results))
     stored.parent.mkdir(parents=True, exist_ok=True)

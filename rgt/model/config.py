@@ -140,6 +140,14 @@ class Matcher(Section):
     pattern: list[Pattern] = Field(min_length=1)
     """One pattern, or a list of them for problems that stretch over several lines."""
 
+    @field_validator("file_location")
+    @classmethod
+    def _known(cls, where: str | list[str]) -> str | list[str]:
+        listed = [where] if isinstance(where, str) else where
+        if len(listed) not in (1, 2) or listed[0] not in ("relative", "absolute", "autoDetect"):
+            raise ValueError('write "relative", "absolute", "autoDetect" or ["relative", "dir"]')
+        return where
+
     @field_validator("pattern", mode="before")
     @classmethod
     def _listed(cls, given: object) -> object:

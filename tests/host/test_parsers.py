@@ -31,6 +31,7 @@ RECORDED = Path(__file__).parent / "recorded"
 FILES = (
     "src/till/basket.py", "src/till/bad.py", "src/till/ugly.py", "tests/test_basket.py", "src/till.ts", "src/web.js",
     "src/run.mjs", "src/till.test.cjs", "src/till.node.mjs", "src/lib.rs", "basket/basket.go", "basket/basket_test.go",
+    "src/till.spec.js", "src/till.c", "src/com/acme/Till.java",
 )  # fmt: skip
 TYPE_ERROR = 'TypeError: can only concatenate str (not "int") to str'
 PLAIN = {
@@ -95,7 +96,25 @@ PLAIN = {
         "basket/basket_test.go:10 error go test got nothing",
         "basket/basket_test.go:16 error go assignment to entry in nil map (TestPanic)",
     ],
-    "jest": ["src/till.test.cjs:5:21 error jest expect(received).toBe(expected) // Object.is equality (adds)"],
+    "jest": ["src/till.test.cjs:5:21 error test expect(received).toBe(expected) // Object.is equality (adds)"],
+    "vitest": [
+        "src/till.spec.js:8:21 error test AssertionError: expected 4 to be 3 // Object.is equality (adds)"
+    ],
+    "java": [
+        'src/com/acme/Till.java:12 error stack Exception in thread "main" java.lang.IllegalStateException: no till',
+        "src/com/acme/Till.java:5 error stack java.lang.ArrayIndexOutOfBoundsException: "
+        "Index 3 out of bounds for length 1",
+    ],
+    "gcc": [
+        "src/till.c:4:3 error cc ‘retrun’ undeclared (first use in this function)",
+        "src/till.c:4:9 error cc expected ‘;’ before numeric constant",
+        "src/till.c:3:7 warning cc unused variable ‘unused’ [-Wunused-variable]",
+    ],
+    "pyright": [
+        'src/till/basket.py:6:12 error pyright Operator "+" not supported for types "Literal[\'much\']" and "int" '
+        "[reportOperatorIssue]",
+        'src/till/basket.py:10:26 error pyright "undefined" is not defined [reportUndefinedVariable]',
+    ],
     "node": ["src/run.mjs:2:9 error stack TypeError: no till"],
     "traceback": [f"src/till/basket.py:6 error python {TYPE_ERROR}"],
     "unittest": [
@@ -122,6 +141,14 @@ REPORTS = {
     ],
     "jest-junit": [
         "src/till.test.cjs:5:21 error junit Error: expect(received).toBe(expected) // Object.is equality (adds)"
+    ],
+    "vitest-junit": [
+        "src/till.spec.js:8:21 error junit expected 4 to be 3 // Object.is equality (src/till.spec.js.adds)"
+    ],
+    "gotestsum": [
+        "basket/basket_test.go:10 error junit got nothing (example.com/till/basket.TestTotal/empty)",
+        "basket/basket_test.go:7 error junit got 4, want 3 (example.com/till/basket.TestTotal)",
+        "basket/basket_test.go:16 error junit assignment to entry in nil map (example.com/till/basket.TestPanic)",
     ],
     "node-junit": [
         "src/till.node.mjs:5:10 error junit Expected values to be strictly equal:2 !== 3 (test.adds)"
@@ -376,6 +403,13 @@ async def test_a_run_without_our_plugin_goes_as_it_would(tmp: Path, run: str) ->
     got = await gate(tmp, run, SUITE)
     assert got.exit_code == 1 and "4 failed" in got.tail, got.tail
     assert {"till.py:6", "test_a.py:11"} <= {d.place for d in got.diagnostics}
+
+
+async def test_messages_that_are_no_text(tmp: Path) -> None:
+    got = await gate(
+        tmp, f"{PYTEST} -q", {"test_a.py": "def test_a():\n    raise ValueError('\\udc80 \\0 \\x1b[31mred')\n"}
+    )
+    assert [(d.place, d.message) for d in got.diagnostics] == [("test_a.py:2", "ValueError: ?   red")]
 
 
 def test_our_plugin_is_written_for_old_pythons() -> None:

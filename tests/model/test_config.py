@@ -256,6 +256,7 @@ RIG_ERRORS = [
     ("[[matcher]]\npattern={regexp='('}", "rig.toml:2: `regexp` is not valid: not a regular expression", ""),
     ("[[matcher]]\npattern={regexp='(a) b[', file=1}", "rig.toml:2: `regexp` is not valid: not a regular expr", ""),
     ("[[matcher]]\n[matcher.pattern]\nregexp='(a)'\nfile=1\nline=2", "rig.toml:5: `line` is group 2, but the ex", ""),
+    ("[[matcher]]\nfileLocation=['search']\npattern={regexp='(a)(b)'}", "rig.toml:2: `fileLocation` is not valid", ""),
     ("[[matcher]]\npattern={regexp='(a)', line=1}", "rig.toml:2: no pattern says which group is the `file`", ""),
     ("[[matcher]]\npattern={regexp='(a)', file=1}", "rig.toml:2: no pattern says which group is the `line`", ""),
     ("[[matcher]]\npattern={regexp='a'}", "rig.toml:2: an expression alone needs two groups", ""),

@@ -84,28 +84,34 @@ def failures(case: TestCase, files: Files) -> Iterator[Diagnostic]:
         if result._tag not in ("failure", "error"):
             continue
         text = result.text or ""
-        path, line, column = place(text, files) or stated(case, files)
+        path, line, column, there = place(text, files) or stated(case, files)
         if path:
-            said = result.message or next((x.strip() for x in text.splitlines() if x.strip()), "") or "failed"
+            said = result.message or ""
+            if said.lower() in ("", "failed"):
+                said = there or next((x.strip() for x in text.splitlines() if x.strip()), "failed")
             yield Diagnostic(path=path, line=line, column=column, message=said, source="junit", test=test)
 
 
-def place(text: str, files: Files) -> tuple[str, int, int] | None:
+Named = tuple[str, int, int, str]
+"""File, line, column, and what was said there."""
+
+
+def place(text: str, files: Files) -> Named | None:
     """The deepest place in the repository that a failure's text names: of a stack when there is one."""
     lines = [line[: scan.WIDTH] for line in text.splitlines()[:2_000]]
     for look in scan.TRACES:
         for row in look(lines):
             for given, line, column, _, _ in row["places"]:
                 if path := files.find(given):
-                    return path, line, column
+                    return path, line, column, row["message"]
     for line_text in lines:
         for named in PLACE.finditer(line_text):
             if path := files.find(named[1]):
-                return path, int(named[2]), int(named[3] or 0)
+                return path, int(named[2]), int(named[3] or 0), line_text[named.end() :].lstrip(": ").rstrip()
     return None
 
 
-def stated(case: TestCase, files: Files) -> tuple[str, int, int]:
+def stated(case: TestCase, files: Files) -> Named:
     """Where the report says that the case is, by attributes that some tools write."""
     given, line = (case._elem.get(key) or "" for key in ("file", "line"))
-    return (files.find(given) if given else ""), scan.number(line), 0
+    return (files.find(given) if given else ""), scan.number(line), 0, ""

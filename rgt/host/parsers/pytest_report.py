@@ -67,8 +67,10 @@ class Pytest:
         for line in lines:
             try:
                 row = json.loads(line)
-                found = Diagnostic(source="pytest", **{k: row[k] for k in ("path", "line", "message", "test")})
-            except (ValueError, TypeError, KeyError, ValidationError):
+                # Python's strings may hold halves of characters, which no text does.
+                said = {k: row[k].encode(errors="replace").decode() for k in ("path", "message", "test")}
+                found = Diagnostic(source="pytest", line=row["line"], **said)
+            except (ValueError, TypeError, KeyError, AttributeError, ValidationError):
                 continue  # The last line of a report that was cut, or one that a test has written.
             if path := files.find(found.path):
                 yield found.model_copy(update={"path": path})

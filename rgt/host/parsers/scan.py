@@ -213,25 +213,26 @@ def go(lines: list[str]) -> Iterator[Row]:
         yield crash("go", frames, said, test)
 
 
+VITEST = re.compile(r"\s*❯ (?:.* )?([^\s()]+):(\d+):(\d+)$")
 NODE = re.compile(r"\s+at (?:.*\()?((?:file://)?[^()\s][^()]*?):(\d+):(\d+)\)?$")
 JAVA = re.compile(r"\s+at (?:[\w.@-]+/)*((?:\w+\.)*)[\w$]+\.[\w$<>]+\((\w+\.(?:java|kt|scala|groovy)):(\d+)\)$")
 
 
 def stacks(lines: list[str]) -> Iterator[Row]:
-    """Stacks of Node, of jest and of the JVM: an error, then the frames below it."""
+    """Stacks of Node, of jest, of vitest and of the JVM: an error, then the frames below it."""
     said, test = "", ""
     frames: list[list[Any]] = []
     for line in [*lines, ""]:
-        node, java = NODE.match(line), JAVA.match(line)
+        node, java = NODE.match(line) or VITEST.match(line), JAVA.match(line)
         if node:
             frames.append([node[1], number(node[2]), number(node[3]), 0, 0])
         elif java:
             frames.append([java[1].replace(".", "/") + java[2], number(java[3]), 0, 0, 0])
         elif frames and not line.lstrip().startswith(("at ", "...", "^")):
             if said:
-                yield crash("jest" if test else "stack", frames, said, test)
+                yield crash("test" if test else "stack", frames, said, test)
             said, test, frames = "", "", []
-        if heading := re.match(r" +● (\S.*)$", line):
+        if heading := re.match(r" +(?:● |FAIL  \S+ > )(\S.*)$", line):
             said, test = "", heading[1]
         elif test and not said:
             said = line.strip()
