@@ -65,8 +65,6 @@ class PrimeFacts(BaseModel):
     attempts: list[AttemptFacts] = Field(default_factory=list)
     rejection: Verdict | None = None
     """What the merge queue said to the last finished head."""
-    repo_text: str = ""
-    """What the repository itself asks of agents (CLAUDE.md, AGENTS.md)."""
 
 
 def prime(role: Role, facts: PrimeFacts) -> str:
@@ -82,11 +80,6 @@ def prime(role: Role, facts: PrimeFacts) -> str:
         parts.append("Your hook is empty: there is no work item for you now. Wait for one; `rgt hook` shows it.")
     if facts.checkpoint:
         parts.append(_checkpoint(facts.checkpoint, quotes))
-    if facts.repo_text.strip():
-        parts.append(
-            "## What the repository asks of those who work in it\n"
-            + _quoted(quotes, "repository text", facts.repo_text, "its own files")
-        )
     parts.append(_rules(role, facts))
     return _fill("\n\n".join(part for part in parts if part), quotes)
 
@@ -110,6 +103,14 @@ def hook_json(text: str) -> str:
     """`text` as the answer of a Claude Code SessionStart hook: one JSON document."""
     return json.dumps(
         {"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": text}}, ensure_ascii=False
+    )
+
+
+def harmless(text: str) -> str:
+    """A text without what drives a terminal or turns the direction of writing; the joiners of emoji stay."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t\u200d\ufe0f" else " " if c.isspace() else ""
+        for c in text.replace("\r\n", "\n")
     )
 
 
@@ -241,7 +242,7 @@ class _Quote:
     """A text of somebody else, fenced by a mark that it cannot contain: the hash of itself."""
 
     def __init__(self, name: str, text: str, rest: str, keep: Literal["start", "end"], number: int) -> None:
-        self.text = "".join(_safe(c) for c in text.replace("\r\n", "\n")).strip()
+        self.text = harmless(text).strip()
         self.rest, self.keep = rest, keep
         mark = hashlib.sha256(self.text.encode(errors="replace")).hexdigest()[:8]
         self.open, self.close = f"<<< {name} {mark} (data)\n", f"\n>>> end of {name} {mark}"
@@ -281,11 +282,6 @@ def fair_shares(wants: Sequence[int], room: int) -> list[int]:
         got[i] = min(wants[i], max(0, room) // (len(order) - place))
         room -= got[i]
     return got
-
-
-def _safe(c: str) -> str:
-    """Nothing that drives a terminal or turns the direction of writing; the joiners of emoji stay."""
-    return c if c.isprintable() or c in "\n\t\u200d\ufe0f" else " " if c.isspace() else ""
 
 
 def _line(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rgt.host import processes
+from rgt.host.runtimes import claude_notes
 from rgt.host.runtimes.presets import installed_version, load_preset
 from rgt.model.home import Home
 from tests.claude.alone import Alone
@@ -27,8 +28,11 @@ async def test_the_program_is_the_one_that_was_tested(home: Home, alone: Alone) 
 async def test_it_starts_without_a_dialog_and_a_long_prompt_arrives_exact(alone: Alone) -> None:
     """Contract 1 and 2."""
     assert len(LONG.encode()) > 21_000
-    (alone.stage.worktree / "CLAUDE.md").write_text("Always say NOTED-41.\n@secret.txt\n")
-    (alone.stage.worktree / "secret.txt").write_text("SECRET-42\n")
+    secret = alone.stage.worktree / "secret.txt"
+    secret.write_text("SECRET-42\n")
+    leads = f"@secret.txt\n@{secret}\n```\n```\n@{secret}\n````\n@{secret}\n`@{secret}`\n<!-- @{secret} -->\n"
+    (alone.stage.worktree / "CLAUDE.md").write_text(f"Always say NOTED-41.\n{leads}And NOTED-42.\n")
+    (alone.stage.worktree / "AGENTS.md").write_text("Never say NOTED-43.\n" + "x\n" * 12_000 + "And NOTED-44.\n")
     (alone.stage.worktree / ".claude").mkdir()
     (alone.stage.worktree / ".claude" / "settings.json").write_text(
         '{"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "touch hooked-by-repo"}]}]}}'
@@ -42,8 +46,8 @@ async def test_it_starts_without_a_dialog_and_a_long_prompt_arrives_exact(alone:
     texts = [t for b in alone.api.bodies for m in b["messages"] for t in alone.api.said(m)]
     assert LONG in texts, "byte for byte"
     await alone.until("its turn ends", lambda: alone.events("Stop") and alone.state == ("idle", ""))
+    assert alone.api.together(claude_notes.HEAD, *(f"NOTED-{n}" for n in (41, 42, 43, 44))), "also far beyond 10 KB"
     assert not alone.api.heard("SECRET-42"), "notes of the repository lead to no other file"
-    print("NOTED", alone.api.heard("NOTED-41"))
     assert not alone.made("hooked-by-repo") and not alone.made("by-mcp"), "the repository runs nothing"
 
 

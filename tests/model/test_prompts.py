@@ -38,7 +38,6 @@ def facts(big: int = 0) -> PrimeFacts:
             ],
             files=["till/money.py" + pad],
         ),
-        repo_text="Use tabs." + pad,
     )
 
 
@@ -54,7 +53,7 @@ def test_a_polecat_hears_everything_about_its_item() -> None:
     text = prime("polecat", facts())
     for part in (
         "gt-3f8k2", "Round cash", "Coins.", "1.03 is 1.05", "polecat/nux/gt-3f8k2", "done was refused", "died twice",
-        "half of it works", "gate test failed", "AssertionError: 100", "Use tabs.", "rgt done", "rgt escalate gt-3f8k2",
+        "half of it works", "gate test failed", "AssertionError: 100", "rgt done", "rgt escalate gt-3f8k2",
     ):  # fmt: skip
         assert part in text, part
     assert "rgt-script" not in text
@@ -66,7 +65,7 @@ def test_huge_texts_are_cut_fairly(role: Role, big: int) -> None:
     text = prime(role, facts(big))
     assert 0.8 * LIMIT < len(text) <= LIMIT or big == 100
     assert len(text) <= LIMIT
-    for part in ("Round cash", "1.03 is 1.05", "gate test failed", "Use tabs.", "AssertionError: 100"):
+    for part in ("Round cash", "1.03 is 1.05", "gate test failed", "AssertionError: 100"):
         assert part in text, part
     if big > 1_000:
         assert "more characters: `rgt work show gt-3f8k2`]" in text

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rgt.host.config import said, write_file
+from rgt.host.runtimes import claude_notes
 from rgt.host.runtimes.provision import Where, api_key, setting, write_json
 from rgt.model.errors import RgtError
 from rgt.model.guard import permissions
@@ -40,6 +41,7 @@ def provision(where: Where) -> dict[str, str]:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     login = _login(where)
     write_json(home / ".claude.json", _state(where, login.get(KEY, "")))
+    write_file(home / "CLAUDE.md", claude_notes.notes(where.worktree), 0o600, durable=False)
     write_json(where.agent_dir / "settings.json", _settings(where))
     servers = {"rgt": {"command": where.rgt, "args": ["mcp"]}} if setting(where, "mcp", False) else {}
     write_json(where.agent_dir / "mcp.json", {"mcpServers": servers})
