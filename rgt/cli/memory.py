@@ -12,7 +12,8 @@ import typer
 
 from rgt.cli.render import since
 from rgt.cli.session import session
-from rgt.host.runtimes import presets
+from rgt.host.runtimes import presets, provision
+from rgt.host.runtimes.provision import Where
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
 from rgt.model.runtime import asking
@@ -114,21 +115,30 @@ async def resume(
     if s.who.agent:
         raise RgtError("denied", f"a {s.who.role} may not ask past sessions", "your own: `rgt checkpoint read`")
     row = await s.ask(ops.SESSION_SHOW, ops.Id(id=id))
-    preset = presets.configured(s.home, row.runtime, row.agent.partition("/")[0])
+    rig = row.agent.partition("/")[0]
+    preset = presets.configured(s.home, row.runtime, rig)
     if not preset.ask:
         raise RgtError("refused", f"a past session of {row.runtime} cannot be asked", f"`rgt log {row.agent}`")
+    directory, worktree = s.home.agent_dir(row.workflow), Path(row.worktree)
     start = presets.Launch(
         python=sys.executable,
-        agent_dir=s.home.agent_dir(row.workflow),
+        agent_dir=directory,
         mode="resumed",
         session=row.id,
-        worktree=Path(row.worktree),
+        worktree=worktree,
         name=row.agent,
     )
+    if not presets.kept(preset, directory, row.id):
+        raise RgtError("refused", f"nothing is kept of the session {row.id}", f"`rgt log {row.agent}`")
     argv = asking(preset, start.values(), s.text_or_stdin(question))
-    if row.worktree and Path(row.worktree).is_dir():
+    where = Where(directory, worktree, s.home.rig(rig).hub, settings=presets.settings(s.home, row.runtime, rig))
+    env = {**provision.environment(preset, where), **presets.environment(preset, start)}
+    if row.worktree and worktree.is_dir():
         os.chdir(row.worktree)
-    os.execvpe(argv[0], argv, {**os.environ, **presets.environment(preset, start), **_nobody(s.home.root)})
+    try:
+        os.execvpe(argv[0], argv, {**os.environ, **env, **_nobody(s.home.root)})
+    except FileNotFoundError as e:
+        raise RgtError("missing", f"{argv[0]} is not installed", "see `rgt doctor`") from e
 
 
 def _nobody(root: Path) -> dict[str, str]:

@@ -24,7 +24,7 @@ from rgt.model.runtime import Preset
 
 BASE = ("bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/")
 DEVICES = ("--dev-bind", "/dev", "/dev", "--proc", "/proc")
-FIXED = ("policy.json", "settings.json", "prompt")
+FIXED = ("policy.json", "settings.json", "ask.json", "prompt")
 """Files of an agent's directory that it may read and not change."""
 READ_ONLY_REFS = ("rgt", "remotes")
 """Refs of a hub that belong to the merge queue."""

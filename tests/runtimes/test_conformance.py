@@ -14,7 +14,7 @@ import pytest
 
 from rgt.client.handlers.hooks import GIVING, said
 from rgt.host.config import write_file
-from rgt.host.runtimes import presets, starting
+from rgt.host.runtimes import presets, provision, starting
 from rgt.host.runtimes.presets import configured, load_preset
 from rgt.host.sandbox import Fence
 from rgt.host.tmux import COMMAND_LIMIT
@@ -22,7 +22,7 @@ from rgt.model.config import RigConfig, TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import AgentEvent
-from rgt.model.runtime import Choice, Mode, Preset, choose, older, overridden, version_of
+from rgt.model.runtime import Choice, Mode, Preset, asking, choose, older, overridden, version_of
 from tests.eventually import eventually
 from tests.host.stage import EVERY, Town
 from tests.runtimes.stage import KEYS, NAMES, PROMPT, SECRET, SESSION, Stage
@@ -135,6 +135,33 @@ def test_every_hook_speaks_through_our_program(stage: Stage, name: str) -> None:
     assert preset.ready == "hook" and preset.guard != "none"
     assert "foreign.py" in written and "guard" in written and sys.executable in written
     assert (where.runtimes / "foreign.py").exists()
+
+
+def test_asking_a_past_session_writes_nothing(stage: Stage) -> None:
+    """It has the sessions and the login of the agent; the question is one word, whatever is in it."""
+    os.environ["ANTHROPIC_API_KEY"] = SECRET
+    preset = preset_of(stage, "claude")
+    where = stage.where(settings={"base_url": "http://x", "auth": "api-key"})
+    env = provision.environment(preset, where)
+    assert env == {
+        "CLAUDE_CONFIG_DIR": f"{stage.agent_dir}/claude",
+        "ANTHROPIC_API_KEY": SECRET,
+        "ANTHROPIC_BASE_URL": "http://x",
+    }
+    assert provision.environment(preset_of(stage, "scripted"), where) == {}
+    assert provision.environment(preset_of(stage, "codex"), where) == {}
+    assert not stage.agent_dir.exists()
+    start = presets.Launch("py", stage.agent_dir, "resumed", SESSION, stage.worktree)
+    words = asking(preset, start.values(), PROMPT)
+    assert words[-2:] == ["--", PROMPT] and words[1:4] == ["--resume", SESSION, "--fork-session"]
+    assert not presets.kept(preset, stage.agent_dir, SESSION)
+    stage.keep_session(preset)
+    assert presets.kept(preset, stage.agent_dir, SESSION)
+    assert presets.kept(preset_of(stage, "scripted"), stage.agent_dir, SESSION), "who does not say where has them"
+    helped = stage.where(settings={"auth": "helper", "helper": "print-key"})
+    provision.provision(preset, helped)
+    told = json.loads((stage.agent_dir / "ask.json").read_text())
+    assert told == {"disableAllHooks": True, "apiKeyHelper": "print-key"}
 
 
 def test_codex_shares_a_login_only_when_told_to(stage: Stage) -> None:

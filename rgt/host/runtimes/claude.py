@@ -36,23 +36,40 @@ SHOWN = 20
 
 def provision(where: Where) -> dict[str, str]:
     """Write settings.json and the configuration directory; gives CLAUDE_CONFIG_DIR and what logs it in."""
-    home = where.agent_dir / "claude"
+    home = _home(where)
     with said(home):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    login = _login(where)
-    write_json(home / ".claude.json", _state(where, login.get(KEY, "")))
+    env = environment(where)
+    write_json(home / ".claude.json", _state(where, env.get(KEY, "")))
     write_file(home / "CLAUDE.md", claude_notes.notes(where.worktree), 0o600, durable=False)
     write_json(where.agent_dir / "settings.json", _settings(where))
+    write_json(where.agent_dir / "ask.json", {"disableAllHooks": True, **_helper(where)})
     servers = {"rgt": {"command": where.rgt, "args": ["mcp"]}} if setting(where, "mcp", False) else {}
     write_json(where.agent_dir / "mcp.json", {"mcpServers": servers})
     bell = where.agent_dir / "bell"
     with said(bell):
         bell.touch(mode=0o600)
-    url = setting(where, "base_url", "")
     # As root, Claude Code works without asking only where it is told that nothing else is at stake.
     root = {"IS_SANDBOX": "1"} if os.geteuid() == 0 else {}
-    address = {"ANTHROPIC_BASE_URL": url} if url else {}
-    return {"CLAUDE_CONFIG_DIR": str(home), **login, **address, **root, **_shell(where)}
+    return {**env, **root, **_shell(where)}
+
+
+def environment(where: Where) -> dict[str, str]:
+    """Where it keeps its sessions, and what logs it in."""
+    url = setting(where, "base_url", "")
+    return {
+        "CLAUDE_CONFIG_DIR": str(_home(where)),
+        **_login(where),
+        **({"ANTHROPIC_BASE_URL": url} if url else {}),
+    }
+
+
+def _home(where: Where) -> Path:
+    return where.agent_dir / "claude"
+
+
+def _helper(where: Where) -> dict[str, str]:
+    return {"apiKeyHelper": setting(where, "helper", "")} if setting(where, "auth", "") == "helper" else {}
 
 
 def _login(where: Where) -> dict[str, str]:
@@ -73,7 +90,7 @@ def _login(where: Where) -> dict[str, str]:
 
 def _state(where: Where, key: str) -> dict[str, Any]:
     """`.claude.json`, with what Claude Code itself has written there before."""
-    file = where.agent_dir / "claude" / ".claude.json"
+    file = _home(where) / ".claude.json"
     try:
         state = json.loads(file.read_text())
     except (OSError, ValueError):
@@ -106,13 +123,12 @@ def _settings(where: Where) -> dict[str, Any]:
         "autoUpdates": False,
         **({"permissions": permissions(where.policy)} if "role" in where.policy else {}),
         "hooks": {event: [{"hooks": [_hook(where, "event")]}] for event in EVENTS},
+        **_helper(where),
     }
     # By default a hook that is missing, fails or takes too long lets everything pass.
     settings["hooks"]["PreToolUse"] = [{"matcher": "*", "hooks": [_hook(where, "guard", onFailure="block")]}]
     # A change of the bell wakes a session that waits.
     settings["hooks"]["FileChanged"] = [{"hooks": [_hook(where, "bell", asyncRewake=True)]}]
-    if setting(where, "auth", "") == "helper":
-        settings["apiKeyHelper"] = setting(where, "helper", "")
     return settings
 
 

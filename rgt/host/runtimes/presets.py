@@ -95,8 +95,11 @@ def settings(home: Home, name: str, rig: str = "") -> dict[str, Any]:
 
 def resumes(preset: Preset, agent_dir: Path, mode: Mode, session: str = "") -> bool:
     """Whether a start in `mode` goes on with the session that died; without a kept session it begins anew."""
-    if mode != "resumed" or not preset.resume:
-        return False
+    return mode == "resumed" and bool(preset.resume) and kept(preset, agent_dir, session)
+
+
+def kept(preset: Preset, agent_dir: Path, session: str) -> bool:
+    """Whether there is still what can go on or be asked of a session, as far as the preset tells."""
     if not preset.kept:
         return True
     pattern = fill(preset.kept, {"session": glob.escape(session)})

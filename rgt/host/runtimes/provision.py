@@ -2,7 +2,7 @@
 
 A runtime that needs files of its own has a module here, of the name that its preset gives as `provision`, with a
 function `provision`. It writes below `Where.agent_dir` alone: never into the worktree, never into the configuration of
-the person whose town this is.
+the person whose town this is. Where past sessions can be asked, `environment` there says what that needs.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Where:
 
 
 class Provisioner(Protocol):
-    """What a module of a runtime must have: writes its files and gives what they add to the environment."""
+    """A function of a runtime's module: it gives what is added to the environment."""
 
     def __call__(self, where: Where) -> dict[str, str]: ...
 
@@ -97,7 +97,12 @@ def provision(preset: Preset, where: Where) -> dict[str, str]:
         _put(where.agent_dir / "policy.json", json.dumps(where.policy))
     if where.session:
         _put(where.agent_dir / "session", f"{where.session}\n")
-    return {} if preset.provision == "none" else _provisioner(preset.provision)(where)
+    return _of(preset, "provision", where)
+
+
+def environment(preset: Preset, where: Where) -> dict[str, str]:
+    """What asking a past session of `preset` needs in its environment; nothing is written."""
+    return _of(preset, "environment", where)
 
 
 def _put(path: Path, text: str) -> None:
@@ -134,12 +139,16 @@ def hook_words(where: Where, runtime: str, job: str) -> list[str]:
     return [where.python, "-IS", str(where.runtimes / "foreign.py"), runtime, job]
 
 
-def _provisioner(name: str) -> Provisioner:
-    module = f"{__package__}.{name}"
+def _of(preset: Preset, job: str, where: Where) -> dict[str, str]:
+    """What a function of the module of the preset's runtime gives; nothing where there is none."""
+    if preset.provision == "none":
+        return {}
+    module = f"{__package__}.{preset.provision}"
     try:
-        found: Provisioner = importlib.import_module(module).provision
+        does: Provisioner | None = getattr(importlib.import_module(module), job, None)
     except ModuleNotFoundError as e:
         if e.name != module:
             raise
-        raise RgtError("missing", f"nobody here provisions {name}", "set `provision` to none in its preset") from e
-    return found
+        hint = "set `provision` to none in its preset"
+        raise RgtError("missing", f"nobody here provisions {preset.provision}", hint) from e
+    return does(where) if does else {}
