@@ -57,6 +57,8 @@ class PrimeFacts(BaseModel):
     town: str = ""
     resumed: bool = False
     """The session died in the middle of its work and was started again."""
+    anew: bool = False
+    """What was said in the session that died could not be kept: this one knows nothing of it."""
     handed_over: bool = False
     """The session before has ended itself for this fresh one."""
     checkpoint: Checkpoint | None = None
@@ -136,6 +138,12 @@ def _who(role: Role, facts: PrimeFacts) -> str:
         text += "\nThis is a fresh session on the same worktree: the one before has handed over to you. Read your "
         text += (
             "checkpoint (below, or `rgt checkpoint read`), look at `git status` and `git log`, and go on where it was."
+        )
+    elif facts.resumed and facts.anew:
+        text += "\nThe session before yours ended in the middle of this work, and nothing that it had in mind is kept: "
+        text += "you begin anew in its worktree. Its commits and files are as it left them: look at `git status` and "
+        text += (
+            "`git log` first, and at what it may have written down (`rgt checkpoint read`), then do what is missing."
         )
     elif facts.resumed:
         text += "\nYour session died in the middle of its work and was started again. Look at `git status` and "

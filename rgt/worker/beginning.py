@@ -190,6 +190,8 @@ class Beginning:
         if preset.ready == "hook":
             return HOOKED if self.item else WITHOUT_ITEM
         facts = prime_facts(self.address, self.rig, self.work, resumed=self.generation > 1)
+        # A session that goes on is told something else.
+        facts.anew = self.mode == "resumed"
         facts.handed_over = self.mode == "handoff"
         return prime(self.role, facts)
 

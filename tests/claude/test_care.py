@@ -88,6 +88,27 @@ def test_a_killed_one_goes_on_in_its_session_and_its_tools_do_not(claude: LiveTo
     assert api.together("Begin with your work item now", "You were restarted in the middle of your work")
 
 
+def test_one_killed_before_it_has_written_anything_is_told_the_whole(claude: LiveTown, api: Stub) -> None:
+    """There is no session to go on with: a new one does the item, from what is in the worktree and written down."""
+    steps = ({"bash": "test -e begun.txt || { touch begun.txt; sleep 6543; }"}, WRITE, *DONE)
+    item = sling(claude, "Forgets MARK-81", *steps)
+    first = agent_of(claude, item)
+    eventually((first.cwd / "begun.txt").exists, 60)
+    assert first.run("checkpoint", "write", "LEFT-82 by the first").code == 0
+    session, since = (first.directory / "session").read_text(), len(api.bodies)
+    # As if it had been killed before it wrote, which it does a tenth of a second late.
+    os.kill(first.pid, signal.SIGSTOP)
+    for file in (first.directory / "claude" / "projects").glob("*/*.jsonl"):
+        file.unlink()
+    os.kill(first.pid, signal.SIGKILL)
+    again = agent_of(claude, item, after=first)
+    merged = claude.becomes(item, "merged", timeout=90)
+    assert merged["attempt"] == 1
+    assert api.together("you begin anew", "MARK-81", "LEFT-82", "Begin with your work item now", since=since)
+    assert not api.together("MARK-81", "go on where you were", since=since)
+    assert (again.directory / "session").read_text() != session
+
+
 def lines(nonce: str) -> str:
     """Command lines of the processes with a mark."""
     found = []

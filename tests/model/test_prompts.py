@@ -96,7 +96,12 @@ def test_an_empty_hook_is_said() -> None:
 
 
 def test_a_resumed_agent_looks_first() -> None:
-    assert "git status" in prime("polecat", PrimeFacts(address="api/nux", resumed=True))
+    resumed = PrimeFacts(address="api/nux", resumed=True)
+    for anew in (False, True):
+        text = prime("polecat", resumed.model_copy(update={"anew": anew}))
+        assert "git status" in text
+        assert ("Go on where you were" in text, "you begin anew" in text) == (not anew, anew)
+    assert "anew" not in prime("polecat", PrimeFacts(address="api/nux", anew=True)), "the first session is no other"
 
 
 def test_b08_only_a_review_needs_no_commits() -> None:

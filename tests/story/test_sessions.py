@@ -139,6 +139,12 @@ def test_a_checkpoint_outlives_the_agent(shared: LiveTown) -> None:
     told = resumed.run("prime").out
     assert "the third test is odd" in told
     assert "died in the middle" in told
+    lost = said(hook(town, resumed, "SessionStart", source="startup"))
+    assert ("you begin anew" in lost, "died in the middle" in lost, "the third test is odd" in lost) == (
+        True,
+        False,
+        True,
+    )
     resumed.kill()
     second = agent_of(town, item, after=resumed)
     assert town.item(item)["attempt"] == 2

@@ -45,17 +45,21 @@ async def _prime(d: Reach, a: ops.PrimeArgs, who: Identity, op_id: str) -> ops.P
     return await primed(d, a.agent, who)
 
 
-async def primed(d: Reach, agent: str, who: Identity, *, compacted: bool = False) -> ops.Primed:
-    """What `agent` (or whoever calls) is told when its session starts; only a reminder after a compaction."""
+async def primed(d: Reach, agent: str, who: Identity, *, began: str = "") -> ops.Primed:
+    """What `agent` (or whoever calls) is told when its session starts; only a reminder after a compaction.
+
+    How the session `began` is what the runtime says: startup, resume, clear, compact; empty when nobody says."""
     if not (agent or who.address):
         return ops.Primed(role="person", text=prime("person", PrimeFacts(address="you")))
     row = await d.agent(agent) if agent else await d.caller(who)
     role = cast(PrimeRole, row.kind)
     work, found = await asyncio.gather(_work_of(d, row), _memory_of(d, row))
     facts = prime_facts(row.id, row.rig, work, resumed=who.generation > 1)
+    facts.anew = began in ("startup", "clear")
     if found is not None:
         recall(d, facts, found, row.item)
-    return ops.Primed(role=role, text=(reminder if compacted else prime)(role, facts), item=row.item)
+    told = reminder if began == "compact" else prime
+    return ops.Primed(role=role, text=told(role, facts), item=row.item)
 
 
 async def _work_of(d: Reach, row: Row) -> Work | None:

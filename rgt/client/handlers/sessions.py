@@ -26,7 +26,7 @@ async def greeting(d: Reach, a: ops.HookArgs, who: Identity) -> str:
     if who.role in ROLES and a.session:
         begun = m.SessionBegun(session=a.session, generation=who.generation)
         await d.client.get_workflow_handle(who.agent).signal("session_begun", begun)
-    return (await primed(d, "", who, compacted=a.data.get("source") == "compact")).text
+    return (await primed(d, "", who, began=str(a.data.get("source", "")))).text
 
 
 async def compacting(d: Reach, who: Identity, op_id: str) -> None:
