@@ -32,10 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip("Claude Code could not be installed: run scripts/install-claude.sh"))
 
 
-def sling(town: LiveTown, title: str, *steps: object) -> str:
+def sling(town: LiveTown, title: str, *steps: object, target: str = RIG) -> str:
     """An item whose description is a script, on a polecat that runs Claude Code."""
     item = town.create(title, description=script(*steps))
-    town.rgt("sling", item, "--target", RIG)
+    town.rgt("sling", item, "--target", target)
     return item
 
 
