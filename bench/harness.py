@@ -33,10 +33,10 @@ def count(full: int) -> int:
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[LiveTown]:
+def scratch(env: Mapping[str, str] | None = None) -> Iterator[LiveTown]:
     """A town that does not run yet, in a home of its own; afterwards nothing of it is left."""
     root = Path(tempfile.mkdtemp(prefix="rgtb-", dir="/tmp"))
-    town = LiveTown(root)
+    town = LiveTown(root, dict(env or {}))
     (root / "gitconfig").write_text("[user]\nname = Bench\nemail = bench@example.org\n[init]\ndefaultBranch = main\n")
     town.home.runtimes.mkdir(parents=True, mode=0o700)
     town.home.town_toml.write_text(LIMITS)
@@ -53,9 +53,9 @@ def scratch() -> Iterator[LiveTown]:
 
 
 @contextlib.contextmanager
-def live() -> Iterator[LiveTown]:
-    """A town that runs."""
-    with scratch() as town:
+def live(env: Mapping[str, str] | None = None) -> Iterator[LiveTown]:
+    """A town that runs, with `env` beside its own environment."""
+    with scratch(env) as town:
         town.rgt("start")
         yield town
 

@@ -111,7 +111,7 @@ def _shell(where: Where) -> dict[str, str]:
     if not bin.is_absolute():
         return {}
     file = where.agent_dir / "shell.sh"
-    write_file(file, f'export PATH={shlex.quote(str(bin))}:"$PATH"\n', 0o600)
+    write_file(file, f'export PATH={shlex.quote(str(bin))}:"$PATH"\n', 0o600, durable=False)
     return {"CLAUDE_ENV_FILE": str(file)}
 
 

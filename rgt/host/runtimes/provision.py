@@ -117,7 +117,7 @@ def write_json(path: Path, data: object) -> None:
     """Write a file that holds JSON, with the directory around it, for this user's eyes only."""
     with said(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_file(path, json.dumps(data, indent=1) + "\n", 0o600)
+    write_file(path, json.dumps(data, indent=1) + "\n", 0o600, durable=False)
 
 
 def setting(where: Where, key: str, default: T) -> T:

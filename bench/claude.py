@@ -1,0 +1,91 @@
+"""Claude Code as a polecat, from its start until it is ready, beside the bare program in tmux; its model is a stub."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.harness import alternately, commandline, count, live, repository, timed, wait_for
+from tests.claude.conftest import KEY, PROGRAM
+from tests.claude.stub import Stub, stub
+from tests.story.inside import nobody_has
+from tests.town import LiveTown
+
+BARE = "`claude` in tmux, in a worktree that is there"
+
+
+def run() -> list[Figure]:
+    """Measure until its model hears of the work: before that it has started, read its files and run its hooks."""
+    if not PROGRAM.exists():
+        print("  Claude Code is not installed: run scripts/install-claude.sh", flush=True)
+        return []
+    with stub() as api, live(with_program()) as town:
+        settings = f'[runtime]\ndefault = "claude"\n[runtime.claude]\nbase_url = "{api.url}"\n'
+        town.home.town_toml.write_text(town.home.town_toml.read_text() + settings)
+        town.add_rig("api", repository(town, "api"))
+        bare = Bare(town, api, repository(town, "bare"))
+        slung, alone = alternately(count(15), lambda: polecat(town, api), bare.start)
+        bare.stop()
+    return [Figure("Claude Code: sling → it asks its model", slung, BARE, alone, {"times": 1.2})]
+
+
+def with_program() -> dict[str, str]:
+    """The environment of a town that finds Claude Code, with a key that is none."""
+    return {"PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}", "ANTHROPIC_API_KEY": KEY}
+
+
+class Bare:
+    """The floor: the program with a first prompt, and nothing of ours around it."""
+
+    def __init__(self, town: LiveTown, api: Stub, worktree: Path) -> None:
+        self.api = api
+        self.worktree = worktree
+        self.home = town.root / "bare-claude"
+        self.home.mkdir()
+        # Without this it would wait at dialogs.
+        state = {"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [KEY[-20:]], "rejected": []}}
+        state["projects"] = {str(worktree): {"hasTrustDialogAccepted": True}}
+        (self.home / ".claude.json").write_text(json.dumps(state))
+        quiet = {"DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+        own = {"CLAUDE_CONFIG_DIR": str(self.home), "ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": KEY}
+        self.env = {**town.env, **quiet, **own}
+        self.tmux = ["tmux", "-S", str(town.root / "bare.tmux"), "-f", str(town.home.tmux_conf)]
+        self.starts = 0
+
+    def start(self) -> float:
+        """Milliseconds from `tmux new-session` until the model is asked; afterwards the session is gone."""
+        self.starts += 1
+        name = f"bare-{self.starts}-of-these"
+        self.api.bodies.clear()
+        began = time.perf_counter()
+        words = ["new-session", "-d", "-s", name, "-c", str(self.worktree), "claude", "--permission-mode", "dontAsk"]
+        timed([*self.tmux, *words, f"say {name}"], self.env, self.worktree)
+        took = heard(self.api, name, began)
+        timed([*self.tmux, "kill-session", "-t", name], self.env, self.worktree)
+        return took
+
+    def stop(self) -> None:
+        """End its tmux server."""
+        subprocess.run([*self.tmux, "kill-server"], env=self.env, capture_output=True, timeout=20)
+
+
+def polecat(town: LiveTown, api: Stub) -> float:
+    """Milliseconds from a sling until the model of its agent is asked; afterwards the agent is gone."""
+    item = town.create("say hello")
+    api.bodies.clear()
+    began = time.perf_counter()
+    timed(commandline("sling", item, "--target", "api"), town.env, town.root)
+    took = heard(api, item, began)
+    town.rgt("unsling", item)
+    nobody_has(town, item)
+    return took
+
+
+def heard(api: Stub, text: str, began: float) -> float:
+    """Milliseconds until the model is asked something with this text."""
+    wait_for(lambda: any(body.get("tools") and text in json.dumps(body) for body in list(api.bodies)))
+    return (time.perf_counter() - began) * 1e3

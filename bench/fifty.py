@@ -1,0 +1,93 @@
+"""Fifty agents at once: how soon each runs, and what the worker costs while they work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+import psutil
+
+from bench.figures import Figure
+from bench.harness import QUICK, commandline, live, repository, timed, wait_for
+from tests.town import LiveTown, steps
+
+AGENTS = 50
+PACE = 5.0
+"""Seconds between two tools of an agent, as a quick model takes them."""
+SETTLE = 10.0
+
+
+def run() -> list[Figure]:
+    """Measure: slings one after the other, then all at the same moment; the crowd works for a minute in between."""
+    seconds = 20.0 if QUICK else 60.0
+    with live() as town:
+        town.add_rig("api", repository(town, "api"), max_polecats=str(AGENTS))
+        items = create(town)
+        begun = {}
+        for item in items:
+            begun[item] = time.time()
+            timed(sling(item), town.env, town.root)
+        in_turn = dispatched(town, begun)
+        time.sleep(SETTLE)
+        worker, temporal, spent = work(town, seconds)
+        town.rgt("stop")
+    with live() as town:
+        town.add_rig("api", repository(town, "api"), max_polecats=str(AGENTS))
+        items = create(town)
+        now = time.time()
+        processes = [subprocess.Popen(sling(i), env=town.env, cwd=town.root, stdout=subprocess.DEVNULL) for i in items]
+        assert [p.wait(60) for p in processes] == [0] * AGENTS
+        at_once = dispatched(town, dict.fromkeys(items, now))
+    return [
+        Figure(f"{AGENTS} slings one after the other → agent runs", in_turn, limits={"p95": 2000}),
+        Figure(f"{AGENTS} slings at the same moment → agent runs", at_once),
+        Figure(f"{AGENTS} agents at work: CPU of the worker", [worker], limits={"max": 10}, unit="%", note=spent),
+        Figure(f"{AGENTS} agents at work: CPU of Temporal", [temporal], unit="%"),
+    ]
+
+
+def create(town: LiveTown) -> list[str]:
+    """So many items; the agent of each uses a tool again and again until it is ended, each at another moment."""
+    tools = [f'do = "wait"\nseconds = {PACE}', 'do = "run"\ncmd = "git status --short"'] * 60
+    return [
+        town.create(f"item {n}", steps(f'do = "wait"\nseconds = {n / AGENTS * PACE}', *tools)) for n in range(AGENTS)
+    ]
+
+
+def sling(item: str) -> list[str]:
+    """The command that starts its agent."""
+    return commandline("sling", item, "--target", "api", "--runtime", "scripted")
+
+
+def dispatched(town: LiveTown, begun: dict[str, float]) -> list[float]:
+    """Milliseconds from each sling to the first sign of life of its agent."""
+    rows = town.working(AGENTS, 120)
+    signs = {row["item"]: town.home.agent_dir(f"polecat/{row['address']}") / "ready" for row in rows}
+    wait_for(lambda: all(sign.exists() for sign in signs.values()))
+    return [(signs[item].stat().st_mtime - since) * 1e3 for item, since in begun.items()]
+
+
+def work(town: LiveTown, seconds: float) -> tuple[float, float, str]:
+    """Per cent of one core that the worker and Temporal take while all agents work, and how many hooks there were."""
+    two = [psutil.Process(town.pid(name)) for name in ("worker", "temporal")]
+    before, used = [cpu(p) for p in two], tools(town)
+    began = time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - began
+    worker, temporal = ((cpu(p) - b) / took * 100 for p, b in zip(two, before, strict=True))
+    pace = (tools(town) - used) / took
+    assert pace > 0.5 * AGENTS / PACE, f"only {pace:.1f} tools a second: the machine is too busy"
+    return worker, temporal, f"they use {pace:.1f} tools a second"
+
+
+def tools(town: LiveTown) -> int:
+    """How many steps all agents have done, of which every second uses a tool."""
+    places = [town.home.agent_dir(f"polecat/{row['address']}") / "progress.json" for row in town.working(AGENTS)]
+    return sum(int(json.loads(place.read_text())["step"]) for place in places) // 2
+
+
+def cpu(process: psutil.Process) -> float:
+    """Seconds that it has run."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
