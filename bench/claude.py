@@ -15,7 +15,7 @@ from tests.claude.stub import Stub, stub
 from tests.story.inside import nobody_has
 from tests.town import LiveTown
 
-BARE = "`claude` in tmux, in a worktree that is there"
+BARE = "`claude` in tmux, configured as fresh, in a worktree that is there"
 
 
 def run() -> list[Figure]:
@@ -44,15 +44,9 @@ class Bare:
     def __init__(self, town: LiveTown, api: Stub, worktree: Path) -> None:
         self.api = api
         self.worktree = worktree
-        self.home = town.root / "bare-claude"
-        self.home.mkdir()
-        # Without this it would wait at dialogs.
-        state = {"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [KEY[-20:]], "rejected": []}}
-        state["projects"] = {str(worktree): {"hasTrustDialogAccepted": True}}
-        (self.home / ".claude.json").write_text(json.dumps(state))
+        self.root = town.root / "bare-claude"
         quiet = {"DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
-        own = {"CLAUDE_CONFIG_DIR": str(self.home), "ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": KEY}
-        self.env = {**town.env, **quiet, **own}
+        self.env = {**town.env, **quiet, "ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": KEY}
         self.tmux = ["tmux", "-S", str(town.root / "bare.tmux"), "-f", str(town.home.tmux_conf)]
         self.starts = 0
 
@@ -60,10 +54,17 @@ class Bare:
         """Milliseconds from `tmux new-session` until the model is asked; afterwards the session is gone."""
         self.starts += 1
         name = f"bare-{self.starts}-of-these"
+        config = self.root / name
+        config.mkdir(parents=True)
+        # Without this it would wait at dialogs.
+        state = {"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [KEY[-20:]], "rejected": []}}
+        state["projects"] = {str(self.worktree): {"hasTrustDialogAccepted": True}}
+        (config / ".claude.json").write_text(json.dumps(state))
         self.api.bodies.clear()
         began = time.perf_counter()
-        words = ["new-session", "-d", "-s", name, "-c", str(self.worktree), "claude", "--permission-mode", "dontAsk"]
-        timed([*self.tmux, *words, f"say {name}"], self.env, self.worktree)
+        words = ["new-session", "-d", "-s", name, "-c", str(self.worktree), "-e", f"CLAUDE_CONFIG_DIR={config}"]
+        claude = ["claude", "--permission-mode", "dontAsk", f"say {name}"]
+        timed([*self.tmux, *words, *claude], self.env, self.worktree)
         took = heard(self.api, name, began)
         timed([*self.tmux, "kill-session", "-t", name], self.env, self.worktree)
         return took
