@@ -11,7 +11,7 @@ import pytest
 
 from rgt.host import processes
 from rgt.host.runtimes import claude_notes
-from rgt.host.runtimes.presets import installed_version, load_preset
+from rgt.host.runtimes.presets import installed_version, kept, load_preset
 from rgt.model.home import Home
 from tests.claude.alone import Alone
 from tests.claude.stub import script
@@ -48,6 +48,7 @@ async def test_it_starts_without_a_dialog_and_a_long_prompt_arrives_exact(alone:
     await alone.until("its turn ends", lambda: alone.events("Stop") and alone.state == ("idle", ""))
     assert alone.api.together(claude_notes.HEAD, *(f"NOTED-{n}" for n in (41, 42, 43, 44))), "also far beyond 10 KB"
     assert not alone.api.heard("SECRET-42"), "notes of the repository lead to no other file"
+    assert "MEMORY.md" not in alone.api.texts(), "it keeps no notes for the next item"
     assert not alone.made("hooked-by-repo") and not alone.made("by-mcp"), "the repository runs nothing"
 
 
@@ -74,6 +75,8 @@ async def test_a_killed_one_goes_on_with_all_that_was_said(alone: Alone) -> None
     session = await alone.start(f"MARK-71 {script({'bash': command}, {'bash': 'touch after.txt'})}")
     await alone.until("its tool runs", lambda: alone.made("began.txt"))
     await alone.until("it says that it is busy", lambda: alone.state[0] == "busy")
+    preset = load_preset(alone.stage.home, "claude")
+    await alone.until("it has written, which it does late", lambda: kept(preset, alone.stage.agent_dir, alone.id))
     os.kill(session.pid, signal.SIGKILL)
     await alone.until("it is dead", lambda: not processes.alive(session.proc), 10)
     assert (left := processes.find_by_env("GTR_NONCE", session.nonce)), "the tool outlives it"

@@ -121,6 +121,8 @@ def _settings(where: Where) -> dict[str, Any]:
         "skipDangerousModePermissionPrompt": True,
         "includeCoAuthoredBy": False,
         "autoUpdates": False,
+        # Its own notes would tell the next item of this one; what is to be kept is in checkpoints.
+        "autoMemoryEnabled": False,
         **({"permissions": permissions(where.policy)} if "role" in where.policy else {}),
         "hooks": {event: [{"hooks": [_hook(where, "event")]}] for event in EVENTS},
         **_helper(where),
