@@ -125,6 +125,31 @@ def test_provisioning_writes_in_the_agents_directory_alone(stage: Stage, name: s
     assert files(stage.agent_dir) == made
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_links_that_an_agent_has_left_lead_nowhere(stage: Stage, name: str) -> None:
+    """From a sandbox it could have them written to that it cannot write to itself."""
+    preset = preset_of(stage, name)
+    stage.prepare(preset)
+    made = files(stage.agent_dir)
+    person = stage.root / "person"
+    person.mkdir()
+    (person / "kept").write_text("mine")
+    for path in stage.agent_dir.rglob("*"):
+        if path.is_file():
+            path.unlink()
+            path.symlink_to(person / "kept")
+    stage.prepare(preset)
+    for path in [p for p in stage.agent_dir.iterdir() if p.is_dir()]:
+        path.rename(stage.root / f"aside-{path.name}")
+        path.symlink_to(person)
+    (stage.agent_dir / "tmp").unlink(missing_ok=True)
+    (stage.agent_dir / "tmp").symlink_to(person)
+    stage.prepare(preset)
+    assert files(person) == {"kept": "mine"}
+    assert files(stage.agent_dir) == made
+    assert not (stage.agent_dir / "tmp").exists()
+
+
 @pytest.mark.parametrize("name", [n for n in OTHERS if n != "claude"])
 def test_every_hook_speaks_through_our_program(stage: Stage, name: str) -> None:
     """The guard is asked before every tool, and what its hooks call is there."""

@@ -87,6 +87,7 @@ def provision(preset: Preset, where: Where) -> dict[str, str]:
     """
     with said(where.agent_dir):
         where.agent_dir.mkdir(parents=True, exist_ok=True)
+        _untie(where.agent_dir)
     goes_on = where.resume and resumes(preset, where.agent_dir, where.mode, where.session)
     prompt = where.resume if goes_on else where.prompt
     if len(prompt.encode()) > PROMPT_LIMIT:
@@ -103,6 +104,16 @@ def provision(preset: Preset, where: Where) -> dict[str, str]:
 def environment(preset: Preset, where: Where) -> dict[str, str]:
     """What asking a past session of `preset` needs in its environment; nothing is written."""
     return _of(preset, "environment", where)
+
+
+def _untie(directory: Path, depth: int = 3) -> None:
+    """Remove links: what is written here must not go elsewhere, and an agent in a sandbox may have left some."""
+    with os.scandir(directory) as found:
+        for entry in found:
+            if entry.is_symlink():
+                Path(entry.path).unlink()
+            elif depth > 1 and entry.is_dir() and entry.name != "tmp":
+                _untie(Path(entry.path), depth - 1)
 
 
 def _put(path: Path, text: str) -> None:
