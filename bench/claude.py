@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.harness import alternately, commandline, count, live, repository, timed, wait_for
+from rgt.host import processes
 from tests.claude.conftest import KEY, PROGRAM
 from tests.claude.stub import Stub, stub
 from tests.story.inside import nobody_has
@@ -28,9 +29,13 @@ def run() -> list[Figure]:
         town.home.town_toml.write_text(town.home.town_toml.read_text() + settings)
         town.add_rig("api", repository(town, "api"))
         bare = Bare(town, api, repository(town, "bare"))
-        slung, alone = alternately(count(15), lambda: polecat(town, api), bare.start)
+        own: list[float] = []
+        slung, alone = alternately(count(15), lambda: polecat(town, api, own), bare.start)
         bare.stop()
-    return [Figure("Claude Code: sling → it asks its model", slung, BARE, alone, {"times": 1.2})]
+    return [
+        Figure("Claude Code: sling → it asks its model", slung, BARE, alone, {"times": 1.2}),
+        Figure("Claude Code: its process → it asks its model", own[1:], BARE, alone),
+    ]
 
 
 def with_program() -> dict[str, str]:
@@ -74,13 +79,18 @@ class Bare:
         subprocess.run([*self.tmux, "kill-server"], env=self.env, capture_output=True, timeout=20)
 
 
-def polecat(town: LiveTown, api: Stub) -> float:
-    """Milliseconds from a sling until the model of its agent is asked; afterwards the agent is gone."""
+def polecat(town: LiveTown, api: Stub, own: list[float]) -> float:
+    """Milliseconds from a sling until the model of its agent is asked, those of its process alone go to `own`;
+    afterwards the agent is gone."""
     item = town.create("say hello")
     api.bodies.clear()
     began = time.perf_counter()
     timed(commandline("sling", item, "--target", "api"), town.env, town.root)
-    took = heard(api, item, began)
+    took, now = heard(api, item, began), time.clock_gettime(time.CLOCK_BOOTTIME)
+    [pid] = [row["pid"] for row in town.working() if row["item"] == item]
+    process = processes.identify(pid)
+    assert process
+    own.append((now - process.started / os.sysconf("SC_CLK_TCK")) * 1e3)
     town.rgt("unsling", item)
     nobody_has(town, item)
     return took
