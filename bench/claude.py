@@ -34,7 +34,7 @@ def run() -> list[Figure]:
         bare.stop()
     return [
         Figure("Claude Code: sling → it asks its model", slung, BARE, alone, {"times": 1.2}),
-        Figure("Claude Code: its process → it asks its model", own[1:], BARE, alone),
+        Figure("Claude Code: its process → it asks its model", own[1:], BARE, alone, {"times": 1.2}),
     ]
 
 
