@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -12,8 +11,6 @@ from typing import Any, get_args
 
 import pytest
 
-from rgt.client.handlers.hooks import GIVING, said
-from rgt.host.config import write_file
 from rgt.host.runtimes import presets, provision, starting
 from rgt.host.runtimes.presets import configured, load_preset
 from rgt.host.sandbox import Fence
@@ -21,10 +18,8 @@ from rgt.host.tmux import COMMAND_LIMIT
 from rgt.model.config import RigConfig, TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
-from rgt.model.messages import AgentEvent
 from rgt.model.runtime import Choice, Mode, Preset, asking, choose, older, overridden, version_of
 from tests.eventually import eventually
-from tests.host.stage import EVERY, Town
 from tests.runtimes.stage import KEYS, NAMES, PROMPT, SECRET, SESSION, Stage
 from tests.town import LiveTown, change, steps
 
@@ -345,105 +340,6 @@ def test_a_provisioner_that_is_not_here_is_said(stage: Stage) -> None:
     fence = Fence(stage.home, stage.home.rig("api"), stage.worktree, stage.agent_dir)
     with pytest.raises(RgtError, match="nobody here provisions gone"):
         starting.prepare(missing, stage.where(), fence, Choice(""))
-
-
-GUARD = """\
-import json, os, sys
-if __name__ == "__main__":
-    answer = json.loads(os.environ["ANSWER"])
-    if "out" in answer:
-        print(json.dumps(answer["out"]))
-    print(answer.get("err", ""), file=sys.stderr)
-    sys.exit(answer.get("code", 0))
-"""
-DENY = {"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "no pushes"}}
-TELL = {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": "mail", "watchPaths": ["/bell"]}}
-AGAIN = {"decision": "block", "reason": "more"}
-
-
-def denial(event: str, reason: str) -> dict[str, Any]:
-    inner = {"hookEventName": event, "permissionDecision": "deny", "permissionDecisionReason": reason}
-    return {"hookSpecificOutput": inner}
-
-
-def told(event: str) -> dict[str, Any]:
-    return {"hookSpecificOutput": {"hookEventName": event, "additionalContext": "mail"}}
-
-
-DIALECTS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
-    ("codex", "guard", "PreToolUse", {"out": DENY}, denial("PreToolUse", "no pushes")),
-    ("codex", "guard", "PreToolUse", {"code": 1, "err": "broken"}, denial("PreToolUse", "broken")),
-    ("codex", "guard", "PreToolUse", {"code": 2, "err": "no"}, denial("PreToolUse", "no")),
-    ("codex", "guard", "PreToolUse", {}, {}),
-    ("codex", "event", "PostToolUse", {"out": TELL}, told("PostToolUse")),
-    ("codex", "event", "Stop", {"out": AGAIN}, AGAIN),
-    ("codex", "event", "Stop", {"code": 1, "err": "broken"}, {}),
-    ("gemini", "guard", "BeforeTool", {"out": DENY}, {"decision": "deny", "reason": "no pushes"}),
-    ("gemini", "event", "AfterTool", {"out": TELL}, told("AfterTool")),
-    ("gemini", "event", "AfterAgent", {"out": AGAIN}, {"decision": "deny", "reason": "more"}),
-    (
-        "copilot",
-        "guard",
-        "PreToolUse",
-        {"out": DENY},
-        {"permissionDecision": "deny", "permissionDecisionReason": "no pushes"},
-    ),
-    ("copilot", "event", "PostToolUse", {"out": TELL}, {"additionalContext": "mail"}),
-    ("copilot", "event", "Stop", {"out": AGAIN}, AGAIN),
-    (
-        "opencode",
-        "guard",
-        "PreToolUse",
-        {"code": 1},
-        {"decision": "deny", "reason": "the guard failed with exit code 1"},
-    ),
-    ("opencode", "event", "Stop", {"out": AGAIN}, {"reason": "more"}),
-]
-
-
-@pytest.mark.parametrize(("runtime", "job", "event", "answer", "expected"), DIALECTS)
-def test_hooks_are_translated_both_ways(
-    tmp: Path, runtime: str, job: str, event: str, answer: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    ran, asked = foreign(tmp, runtime, job, {"hook_event_name": event, "tool_name": "x"}, answer)
-    assert (ran.returncode, json.loads(ran.stdout or "{}"), ran.stderr) == (0, expected, "")
-    assert job == "guard" or asked[0]["event"] == {"AfterTool": "PostToolUse", "AfterAgent": "Stop"}.get(event, event)
-    confirmed = [a["had"] for a in asked if "had" in a]
-    assert confirmed == ([["r1"]] if expected and job == "event" else []), "what is dropped is not had"
-
-
-def test_copilot_is_told_nothing_where_it_would_drop_it(tmp: Path) -> None:
-    ran, asked = foreign(tmp, "copilot", "event", {"hook_event_name": "UserPromptSubmit"}, {})
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-    assert said(asked[0]["event"], {}, 1) == AgentEvent(kind="busy", generation=1)
-    assert asked[0]["event"] not in GIVING
-
-
-def test_a_guard_whose_program_is_missing_refuses(tmp: Path) -> None:
-    write_file(tmp / "foreign.py", (presets.SHIPPED / "foreign.py").read_text())
-    given = '{"hook_event_name": "PreToolUse"}'
-    for job in ("guard", "event"):
-        argv = [sys.executable, "-IS", str(tmp / "foreign.py"), "codex", job]
-        ran = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=20)
-        assert (ran.returncode, '"deny"' in ran.stdout) == (0, job == "guard"), ran.stderr
-
-
-def foreign(
-    tmp: Path, runtime: str, job: str, given: dict[str, Any], answer: dict[str, Any]
-) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
-    """Run a hook of another runtime: its end, and what the town was told. `answer` is that of the town, or of the
-    guard."""
-    for name in ("foreign.py", "hook.py"):
-        write_file(tmp / name, (presets.SHIPPED / name).read_text())
-    if job == "guard":
-        write_file(tmp / "hook.py", GUARD)
-    town = Town(Home(tmp / "gtr"))
-    town.answers[EVERY] = [{**answer, "receipt": "r1"}]
-    env = {"GTR_ROOT": str(tmp / "gtr"), "RGT_AGENT_DIR": str(tmp), "ANSWER": json.dumps(answer)}
-    argv = [sys.executable, "-IS", str(tmp / "foreign.py"), runtime, job]
-    ran = subprocess.run(argv, input=json.dumps(given), env=env, capture_output=True, text=True, timeout=20)
-    town.close()
-    return ran, [asked["args"] for asked in town.heard]
 
 
 def test_a_scripted_agent_does_the_whole_in_a_town(town: LiveTown, repo: Path) -> None:
