@@ -17,9 +17,9 @@ ROOT = Path(rgt.__file__).parent
 MAY_IMPORT = {
     "model": set[str](),
     "host": {"model"},
-    "client": {"model"},
+    "client": {"model", "host"},
     "worker": {"model", "host", "client"},
-    "lsp": {"model", "client"},
+    "lsp": {"model", "host", "client"},
     "cli": {"model", "host", "client", "worker"},
 }
 IMPURE = {"temporalio", "asyncio", "subprocess", "os", "socket", "shutil", "tempfile", "libtmux", "psutil", "threading"}
@@ -101,5 +101,7 @@ def test_a_module_is_tidy(path: Path) -> None:
     """It says what it is for, names no one's machine, and leaves no TODO behind."""
     text = path.read_text()
     assert (ast.get_docstring(ast.parse(text)) or " ")[-1] in ".?", "no docstring"
-    for mark in ("TO" + "DO", "FIX" + "ME", "XX" + "X", "/wo" + "rk/", "/ro" + "ot", "breakpoint("):
+    for mark in ("/wo" + "rk/", "/ro" + "ot", "breakpoint("):
         assert mark not in text, mark
+    # In a comment: the language server looks for such words in other people's files.
+    assert re.findall(r"#.*\b(?:TODO|FIXME|XXX)\b", text) == []

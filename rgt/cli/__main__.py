@@ -26,8 +26,8 @@ def main() -> int:
         import asyncio
 
         from rgt.cli.answer import answer
-        from rgt.cli.here import here
         from rgt.cli.session import RunWorker
+        from rgt.client.here import here
         from rgt.client.town import Call, new_op_id
 
     signal.signal(signal.SIGINT, signal.default_int_handler)

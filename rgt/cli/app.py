@@ -23,6 +23,7 @@ MODULES = {
     "costs": ("cost", "budget"),
     "config": ("config",),
     "completions": ("completions", "complete"),
+    "lsp": ("lsp",),
     "mcp": ("mcp",),
     "demo": ("demo",),
 }

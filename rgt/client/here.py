@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel
 
 from rgt.client.socket import SocketTown
-from rgt.client.town import Town
 from rgt.host.callers import must_be_person
 from rgt.host.config import read_env
 from rgt.model import messages as m
@@ -67,7 +66,7 @@ class Outside:
         from rgt.client.direct import Direct
         from rgt.client.feed import snapshot
 
-        client = await self._client()
+        client = await self.temporal()
         around = Remains(await snapshot(client))
         return await Direct(client, around).serve(operation, args, self.who, op_id)
 
@@ -75,7 +74,7 @@ class Outside:
         """Leave a `done` with Temporal, proven by the token that no worker could check."""
         from temporalio.service import RPCError, RPCStatusCode
 
-        client = await self._client()
+        client = await self.temporal()
         done = m.Done(
             branch=a.branch,
             head=a.head,
@@ -93,7 +92,8 @@ class Outside:
             raise RgtError("refused", f"{a.id} has ended", "stop here; your commits are kept") from e
         return ops.Answer(id=a.id, state="left", message="no worker answers: it counts as soon as one is back")
 
-    async def _client(self) -> Client:
+    async def temporal(self) -> Client:
+        """A client of the Temporal that runs for this home; `unreachable` when none does."""
         from rgt.client.temporal import connect
 
         env = read_env(self.home)
@@ -137,7 +137,7 @@ class Remains:
         return {}
 
 
-def here(home: Home, env: Mapping[str, str]) -> tuple[Town, Identity]:
+def here(home: Home, env: Mapping[str, str]) -> tuple[Outside, Identity]:
     """The town of this home, and who this process is in it."""
     given = env.get("GTR_TOKEN", "")
     who = Identity()

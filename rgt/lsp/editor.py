@@ -1,0 +1,75 @@
+"""What the editor at the other side has announced. The server says nothing to it that it did not announce."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lsprotocol import types
+
+NEEDS = {
+    types.TEXT_DOCUMENT_HOVER: "text_document.hover",
+    types.TEXT_DOCUMENT_COMPLETION: "text_document.completion",
+    types.COMPLETION_ITEM_RESOLVE: "text_document.completion",
+    types.TEXT_DOCUMENT_DEFINITION: "text_document.definition",
+    types.TEXT_DOCUMENT_REFERENCES: "text_document.references",
+    types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT: "text_document.document_highlight",
+    types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: "text_document.document_symbol",
+    types.TEXT_DOCUMENT_CODE_ACTION: "text_document.code_action",
+    types.CODE_ACTION_RESOLVE: "text_document.code_action",
+    types.TEXT_DOCUMENT_CODE_LENS: "text_document.code_lens",
+    types.CODE_LENS_RESOLVE: "text_document.code_lens",
+    types.TEXT_DOCUMENT_DOCUMENT_LINK: "text_document.document_link",
+    types.TEXT_DOCUMENT_FOLDING_RANGE: "text_document.folding_range",
+    types.TEXT_DOCUMENT_INLAY_HINT: "text_document.inlay_hint",
+    types.TEXT_DOCUMENT_FORMATTING: "text_document.formatting",
+    types.TEXT_DOCUMENT_RENAME: "text_document.rename",
+    types.TEXT_DOCUMENT_PREPARE_RENAME: "text_document.rename",
+    types.TEXT_DOCUMENT_SELECTION_RANGE: "text_document.selection_range",
+    types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL: "text_document.semantic_tokens",
+    types.TEXT_DOCUMENT_DIAGNOSTIC: "text_document.diagnostic",
+    types.WORKSPACE_DIAGNOSTIC: "text_document.diagnostic",
+    types.WORKSPACE_SYMBOL: "workspace.symbol",
+    types.WORKSPACE_EXECUTE_COMMAND: "workspace.execute_command",
+    types.WORKSPACE_DID_CHANGE_CONFIGURATION: "workspace.did_change_configuration",
+    types.WORKSPACE_TEXT_DOCUMENT_CONTENT: "workspace.text_document_content",
+}
+"""What an editor announces when it is going to send a request."""
+
+
+class Editor:
+    """One editor, as it has introduced itself."""
+
+    def __init__(self, params: types.InitializeParams) -> None:
+        self.capabilities = params.capabilities
+        self.name = params.client_info.name if params.client_info else ""
+        self.version = (params.client_info.version if params.client_info else None) or ""
+        told = params.capabilities.experimental
+        own = told.get("rgt") if isinstance(told, dict) else None
+        self._own: dict[str, Any] = own if isinstance(own, dict) else {}
+
+    def has(self, path: str) -> bool:
+        """Whether it announced a capability, such as `workspace.code_lens.refresh_support`."""
+        return self.get(path) not in (None, False)
+
+    def get(self, path: str) -> Any:
+        """What it announced there; None for nothing."""
+        found: Any = self.capabilities
+        for part in path.split("."):
+            found = getattr(found, part, None)
+            if found is None:
+                return None
+        return found
+
+    def asks(self, method: str) -> bool:
+        """Whether it is going to send this request or notification. True for those that every editor may send."""
+        path = NEEDS.get(method)
+        return path is None or self.has(path)
+
+    def hears(self, name: str) -> bool:
+        """Whether it wants one of our own notifications: `experimental.rgt.<name>` is true."""
+        return self._own.get(name) is True
+
+    def command(self, name: str) -> bool:
+        """Whether it has a command of its own, such as `rgt.attach` (`experimental.rgt.commands`)."""
+        commands = self._own.get("commands")
+        return isinstance(commands, list | tuple) and name in commands

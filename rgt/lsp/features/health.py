@@ -1,0 +1,41 @@
+"""How the connection to the town is and what is in the town, for status lines: two notifications of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rgt.lsp.registry import PREFIX, Command, add
+from rgt.lsp.town import Health
+from rgt.model.operations import None_
+
+if TYPE_CHECKING:
+    from rgt.lsp.server import RgtServer
+
+STATUS = "rgt/serverStatus"
+CHANGED = "rgt/townChanged"
+
+
+def register(server: RgtServer) -> None:
+    """Tell every change to an editor that listens."""
+
+    def status(health: Health) -> None:
+        server.protocol.notify(STATUS, as_dict(health))
+
+    async def changed() -> None:
+        server.protocol.notify(CHANGED, {"version": server.town.version, "counts": server.town.counts()})
+
+    async def asked(args: None_) -> dict[str, Any]:
+        town = server.town
+        return {**as_dict(town.health), "version": town.version, "counts": town.counts(), "home": str(server.home.root)}
+
+    add(server, Command(f"{PREFIX}status", "How the connection to the town is", None_, asked))
+    if server.editor.hears("serverStatus"):
+        server.town.on_health(status)
+    if server.editor.hears("townChanged"):
+        server.stale.tell(CHANGED, changed)
+        server.town.on_change(lambda rows: server.stale.mark(CHANGED))
+
+
+def as_dict(health: Health) -> dict[str, Any]:
+    """The parameters of `rgt/serverStatus`."""
+    return {"health": health.health, "message": health.message, "quiescent": health.quiescent}

@@ -1,0 +1,148 @@
+"""The server: one editor on one side, the town on the other, features in between that know nothing of each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
+
+import rgt
+from rgt.client.here import Outside
+from rgt.lsp import features, link
+from rgt.lsp.editor import Editor
+from rgt.lsp.mentions import Mention, Mentions
+from rgt.lsp.registry import PREFIX
+from rgt.lsp.registry import link as link_to
+from rgt.lsp.repairs import Protocol
+from rgt.lsp.sink import DiagnosticSink
+from rgt.lsp.stale import Stale
+from rgt.lsp.town import Town
+from rgt.model.home import Home
+
+log = logging.getLogger(__name__)
+
+
+class RgtServer(LanguageServer):
+    """What features are given: the town, the editor, and how to offer something to it."""
+
+    protocol: Protocol
+
+    def __init__(self, outside: Outside) -> None:
+        super().__init__("rgt", rgt.__version__, protocol_cls=Protocol, converter_factory=default_converter)
+        self.outside = outside
+        """Carries out operations. Only commands may wait for it."""
+        self.town = Town()
+        """The live copy, which answers everything else."""
+        self.sink = DiagnosticSink(self)
+        self.stale = Stale(self)
+        self.mentions = Mentions()
+        self._ended: asyncio.Future[int] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._at_start: list[Callable[[], Awaitable[None]]] = []
+        self._editor: Editor | None = None
+        self.protocol.ended = self.end
+        self.protocol.fm.feature(types.INITIALIZE)(partial(self._initialize))
+        self.protocol.fm.feature(types.INITIALIZED)(partial(self._initialized))
+
+    @property
+    def home(self) -> Home:
+        """The home of the town."""
+        return self.outside.home
+
+    @property
+    def editor(self) -> Editor:
+        """The editor, once it has introduced itself: features are registered only then."""
+        assert self._editor is not None
+        return self._editor
+
+    # --- for features
+
+    def offer(self, method: str, handler: Callable[[Any], Any], options: Any = None) -> bool:
+        """Answer a request or notification of the editor; False when it has not announced that it sends such.
+
+        `handler` is given the parameters and must not wait for the network."""
+        if not self.editor.asks(method):
+            return False
+        # A partial, because pygls writes attributes on what it is given.
+        self.protocol.fm.feature(method, options)(partial(handler))
+        return True
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run something in the background: it is logged when it breaks, and ends with the server."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def at_start(self, begin: Callable[[], Awaitable[None]]) -> None:
+        """Call `begin` once the editor has said `initialized`: from then on requests may be sent to it."""
+        self._at_start.append(begin)
+
+    def text(self, uri: str) -> str | None:
+        """The text of an open document."""
+        document = self.workspace.text_documents.get(unquote(uri))
+        return document.source if document is not None else None
+
+    def mentions_of(self, uri: str) -> list[Mention]:
+        """The items and agents that an open document names."""
+        document = self.workspace.text_documents.get(unquote(uri))
+        return self.mentions.of(document) if document is not None else []
+
+    def show_command(self, title: str, id: str) -> types.Command:
+        """The command that shows an item or agent: the editor's own, if it has one, else ours."""
+        return link_to("rgt.show" if self.editor.command("rgt.show") else f"{PREFIX}show", title, id=id)
+
+    def named(self, uri: str) -> str:
+        """A URI in the spelling that the editor has used when it opened the document."""
+        document = self.workspace.text_documents.get(unquote(uri))
+        return document.uri if document is not None else uri
+
+    # --- the life of it
+
+    def end(self, code: int) -> None:
+        """End with this exit code; the first one counts."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(code)
+
+    @asynccontextmanager
+    async def alive(self) -> AsyncIterator[asyncio.Future[int]]:
+        """From start to end; gives the exit code to come."""
+        self._ended = asyncio.get_running_loop().create_future()
+        try:
+            yield self._ended
+        finally:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Errors go to the log; pygls would show them to the person."""
+        log.debug("%s: %s", getattr(source, "__name__", source), error)
+
+    def _reap(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (broken := task.exception()) is not None:
+            log.error("%s broke", task.get_name(), exc_info=broken)
+
+    def _initialize(self, params: types.InitializeParams) -> None:
+        self._editor = Editor(params)
+        for name, register in features.all():
+            try:
+                register(self)
+            except Exception:
+                log.exception("the feature %s could not be registered", name)
+
+    async def _initialized(self, params: types.InitializedParams) -> None:
+        self.spawn(self.stale.run(), "stale")
+        for begin in self._at_start:
+            await begin()
+        self.spawn(link.follow(self.town, self.outside), "link")

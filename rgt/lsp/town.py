@@ -1,0 +1,132 @@
+"""The town as this server knows it: a live copy of its rows, from which every request is answered at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rgt.model.needs import needs
+from rgt.model.operations import Need
+from rgt.model.rows import Row
+
+AGENTS = ("mayor", "crew", "polecat", "witness", "refinery")
+"""Kinds of rows that are agents."""
+OVER = ("merged", "closed")
+"""States of items on which nobody works any more."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the connection to the town is: `health` is ok, warning or error, `message` one line for people.
+
+    `quiescent` is false while the first try is still under way."""
+
+    health: str
+    message: str
+    quiescent: bool = True
+
+
+class Town:
+    """Rows of a town, with a version that grows at every change, and listeners."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.health = Health("warning", "connecting", quiescent=False)
+        self.known = False
+        """Whether there was ever a whole picture. Without it no absence means anything."""
+        self._rows: dict[str, Row] = {}
+        self._on_change: list[Callable[[list[Row]], None]] = []
+        self._on_health: list[Callable[[Health], None]] = []
+
+    # --- looking
+
+    def rows(self, *kinds: str) -> list[Row]:
+        """All rows, or those of some kinds."""
+        return [r for r in self._rows.values() if not kinds or r.kind in kinds]
+
+    def item(self, id: str) -> Row | None:
+        """A work item."""
+        return self._rows.get(f"work:{id}")
+
+    def rig(self, name: str) -> Row | None:
+        """A rig."""
+        return self._rows.get(f"rig:{name}")
+
+    def agent(self, address: str) -> Row | None:
+        """An agent by its address, or by a name that only one has."""
+        for kind in AGENTS:
+            if (row := self._rows.get(f"{kind}:{address}")) is not None:
+                return row
+        named = [r for r in self.rows("crew", "polecat") if r.id.rpartition("/")[2] == address]
+        return named[0] if len(named) == 1 else None
+
+    def working_on(self, id: str) -> Row | None:
+        """The agent that has an item on its hook."""
+        return next((r for r in self.rows("polecat", "crew") if r.item == id), None)
+
+    def queue(self, rig: str = "") -> list[Row]:
+        """Entries of the merge queues, in the order in which they are served."""
+        found = [r for r in self.rows("entry") if not rig or r.rig == rig]
+        return sorted(found, key=lambda r: (r.rig, r.state != "merging", r.priority, r.created, r.id))
+
+    def place(self, id: str) -> int:
+        """Place of an item in the queue of its rig, from 1; 0 for none."""
+        row = self.item(id)
+        line = self.queue(row.rig) if row else []
+        return next((n for n, entry in enumerate(line, 1) if entry.item == id), 0)
+
+    def needs(self) -> list[Need]:
+        """What waits for a person."""
+        return needs(self.rows())
+
+    def counts(self) -> dict[str, int]:
+        """How many agents, open items, entries and needs there are, and how many items in each state."""
+        work = Counter(r.state for r in self.rows("work"))
+        return {
+            "agents": len(self.rows("polecat", "crew")),
+            "open": sum(n for state, n in work.items() if state not in OVER),
+            "queue": len(self.rows("entry")),
+            "needs": sum(bool(r.alert) for r in self._rows.values()),
+            "rigs": len(self.rows("rig")),
+            **{f"work.{state}": n for state, n in sorted(work.items())},
+        }
+
+    # --- changing
+
+    def take(self, rows: Iterable[Row], whole: bool = False) -> None:
+        """Take in changes, or the whole town."""
+        changed = []
+        before = self._rows
+        if whole:
+            self._rows = {}
+        for row in rows:
+            old = before.get(row.key)
+            if not row.gone:
+                self._rows[row.key] = row
+            elif not whole:
+                self._rows.pop(row.key, None)
+            if row != old:
+                changed.append(row)
+        if whole:
+            changed += [r.model_copy(update={"gone": True}) for key, r in before.items() if key not in self._rows]
+            self.known = True
+        if changed:
+            self.version += 1
+            for listener in self._on_change:
+                listener(changed)
+
+    def feels(self, health: Health) -> None:
+        """Take in how the connection is."""
+        if health != self.health:
+            self.health = health
+            for listener in self._on_health:
+                listener(health)
+
+    def on_change(self, listener: Callable[[list[Row]], None]) -> None:
+        """Have the rows of every change; what is gone is marked so."""
+        self._on_change.append(listener)
+
+    def on_health(self, listener: Callable[[Health], None]) -> None:
+        """Have every change of the connection."""
+        self._on_health.append(listener)
