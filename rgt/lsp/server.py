@@ -13,12 +13,14 @@ from urllib.parse import unquote
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
+from pygls.workspace import TextDocument
 
 import rgt
 from rgt.client.here import Outside
 from rgt.lsp import features, link
 from rgt.lsp.editor import Editor
 from rgt.lsp.mentions import Mention, Mentions
+from rgt.lsp.offers import Offers
 from rgt.lsp.registry import PREFIX
 from rgt.lsp.registry import link as link_to
 from rgt.lsp.repairs import Protocol
@@ -44,6 +46,7 @@ class RgtServer(LanguageServer):
         self.sink = DiagnosticSink(self)
         self.stale = Stale(self)
         self.mentions = Mentions()
+        self._offers = Offers()
         self._ended: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._at_start: list[Callable[[], Awaitable[None]]] = []
@@ -68,11 +71,11 @@ class RgtServer(LanguageServer):
     def offer(self, method: str, handler: Callable[[Any], Any], options: Any = None) -> bool:
         """Answer a request or notification of the editor; False when it has not announced that it sends such.
 
-        `handler` is given the parameters and must not wait for the network."""
+        `handler` is given the parameters and must not wait for the network. Several features may answer the same
+        request: lists are joined, hovers put one below the other (`rgt.lsp.offers`)."""
         if not self.editor.asks(method):
             return False
-        # A partial, because pygls writes attributes on what it is given.
-        self.protocol.fm.feature(method, options)(partial(handler))
+        self._offers.add(method, handler, options)
         return True
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -82,18 +85,32 @@ class RgtServer(LanguageServer):
         task.add_done_callback(self._reap)
         return task
 
+    def on_text(self, take: Callable[[TextDocument], None]) -> None:
+        """Call `take` with every document that is opened or edited."""
+
+        def opened(params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams) -> None:
+            if (document := self.document(params.text_document.uri)) is not None:
+                take(document)
+
+        self.offer(types.TEXT_DOCUMENT_DID_OPEN, opened)
+        self.offer(types.TEXT_DOCUMENT_DID_CHANGE, opened)
+
+    def on_close(self, take: Callable[[str], None]) -> None:
+        """Call `take` with the URI of every document that is closed."""
+        self.offer(types.TEXT_DOCUMENT_DID_CLOSE, lambda params: take(params.text_document.uri))
+
     def at_start(self, begin: Callable[[], Awaitable[None]]) -> None:
         """Call `begin` once the editor has said `initialized`: from then on requests may be sent to it."""
         self._at_start.append(begin)
 
-    def text(self, uri: str) -> str | None:
-        """The text of an open document."""
-        document = self.workspace.text_documents.get(unquote(uri))
-        return document.source if document is not None else None
+    def document(self, uri: str) -> TextDocument | None:
+        """An open document."""
+        found: TextDocument | None = self.workspace.text_documents.get(unquote(uri))
+        return found
 
     def mentions_of(self, uri: str) -> list[Mention]:
         """The items and agents that an open document names."""
-        document = self.workspace.text_documents.get(unquote(uri))
+        document = self.document(uri)
         return self.mentions.of(document) if document is not None else []
 
     def show_command(self, title: str, id: str) -> types.Command:
@@ -102,7 +119,7 @@ class RgtServer(LanguageServer):
 
     def named(self, uri: str) -> str:
         """A URI in the spelling that the editor has used when it opened the document."""
-        document = self.workspace.text_documents.get(unquote(uri))
+        document = self.document(uri)
         return document.uri if document is not None else uri
 
     # --- the life of it
@@ -140,6 +157,7 @@ class RgtServer(LanguageServer):
                 register(self)
             except Exception:
                 log.exception("the feature %s could not be registered", name)
+        self._offers.register(self.protocol.fm)
 
     async def _initialized(self, params: types.InitializedParams) -> None:
         self.spawn(self.stale.run(), "stale")
