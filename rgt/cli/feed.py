@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
-from rgt.cli.queue import in_line
 from rgt.cli.render import Painter, since
 from rgt.cli.session import Session, session
 from rgt.model import operations as ops
 from rgt.model.costs import brief
 from rgt.model.errors import RgtError
 from rgt.model.needs import needs
+from rgt.model.planner import in_line
 from rgt.model.rows import Row, only_spent, today
 from rgt.model.times import from_epoch
 

@@ -13,8 +13,8 @@ from rgt.cli.work import named
 from rgt.host import finishing
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
-from rgt.model.planner import due
-from rgt.model.queue import Entry, GateResult
+from rgt.model.planner import in_line
+from rgt.model.queue import GateResult
 from rgt.model.rows import Row
 from rgt.model.times import from_epoch
 
@@ -25,22 +25,6 @@ def add_to(app: typer.Typer) -> None:
     """Add this group and its short verbs."""
     app.add_typer(mq, name="mq")
     app.command()(needs)
-
-
-def in_line(rows: list[Row]) -> list[tuple[int, Row]]:
-    """Entries with their place: what is tested first, then in the planner's order, by rig."""
-
-    def rank(r: Row) -> tuple[str, bool, float]:
-        entry = Entry.model_validate(
-            {"item": r.item, "rig": r.rig, "head": "", "priority": r.priority, "submitted_at": from_epoch(r.created)}
-        )
-        return r.rig, r.state != "testing", due(entry)
-
-    placed: list[tuple[int, Row]] = []
-    for row in sorted((r for r in rows if r.kind == "entry"), key=rank):
-        place = placed[-1][0] + 1 if placed and placed[-1][1].rig == row.rig else 1
-        placed.append((place, row))
-    return placed
 
 
 @mq.command("list")

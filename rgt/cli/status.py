@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from rgt.cli.agents import agent_row
-from rgt.cli.queue import in_line, need_row
+from rgt.cli.queue import need_row
 from rgt.cli.render import Painter, cut_to, since, width_of
 from rgt.cli.rigs import rig_row
 from rgt.cli.session import session
 from rgt.model import operations as ops
 from rgt.model.costs import brief
 from rgt.model.needs import needs
+from rgt.model.planner import in_line
 from rgt.model.rows import Row, today
 
 TOWNSFOLK = ("mayor", "boot")

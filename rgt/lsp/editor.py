@@ -7,33 +7,18 @@ from typing import Any
 from lsprotocol import types
 
 NEEDS = {
-    types.TEXT_DOCUMENT_HOVER: "text_document.hover",
-    types.TEXT_DOCUMENT_COMPLETION: "text_document.completion",
-    types.COMPLETION_ITEM_RESOLVE: "text_document.completion",
-    types.TEXT_DOCUMENT_DEFINITION: "text_document.definition",
-    types.TEXT_DOCUMENT_REFERENCES: "text_document.references",
-    types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT: "text_document.document_highlight",
-    types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: "text_document.document_symbol",
-    types.TEXT_DOCUMENT_CODE_ACTION: "text_document.code_action",
-    types.CODE_ACTION_RESOLVE: "text_document.code_action",
     types.TEXT_DOCUMENT_CODE_LENS: "text_document.code_lens",
     types.CODE_LENS_RESOLVE: "text_document.code_lens",
     types.TEXT_DOCUMENT_DOCUMENT_LINK: "text_document.document_link",
     types.TEXT_DOCUMENT_FOLDING_RANGE: "text_document.folding_range",
     types.TEXT_DOCUMENT_INLAY_HINT: "text_document.inlay_hint",
-    types.TEXT_DOCUMENT_FORMATTING: "text_document.formatting",
-    types.TEXT_DOCUMENT_RENAME: "text_document.rename",
-    types.TEXT_DOCUMENT_PREPARE_RENAME: "text_document.rename",
-    types.TEXT_DOCUMENT_SELECTION_RANGE: "text_document.selection_range",
     types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL: "text_document.semantic_tokens",
     types.TEXT_DOCUMENT_DIAGNOSTIC: "text_document.diagnostic",
     types.WORKSPACE_DIAGNOSTIC: "text_document.diagnostic",
-    types.WORKSPACE_SYMBOL: "workspace.symbol",
-    types.WORKSPACE_EXECUTE_COMMAND: "workspace.execute_command",
-    types.WORKSPACE_DID_CHANGE_CONFIGURATION: "workspace.did_change_configuration",
     types.WORKSPACE_TEXT_DOCUMENT_CONTENT: "workspace.text_document_content",
 }
-"""What an editor announces when it is going to send a request."""
+"""What an editor announces when it is going to send a request. The rest is older than capabilities: editors send it to
+whoever offers it, announced (VS Code) or not (Helix)."""
 
 
 class Editor:
@@ -61,9 +46,16 @@ class Editor:
         return found
 
     def asks(self, method: str) -> bool:
-        """Whether it is going to send this request or notification. True for those that every editor may send."""
+        """Whether it may send this request or notification."""
         path = NEEDS.get(method)
         return path is None or self.has(path)
+
+    @property
+    def resolves_lenses(self) -> bool:
+        """Whether it fills in the lenses that it shows. Neovim 0.11 says so and then fills in all of them."""
+        if self.name == "Neovim" and self.version.startswith("0.11"):
+            return False
+        return "command" in (self.get("text_document.code_lens.resolve_support.properties") or ())
 
     def hears(self, name: str) -> bool:
         """Whether it wants one of our own notifications: `experimental.rgt.<name>` is true."""

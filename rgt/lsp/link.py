@@ -51,7 +51,7 @@ async def follow(town: Town, outside: Outside) -> None:
 def awake(town: Town) -> Health:
     """How a town is whose worker answers."""
     boot = next(iter(town.rows("boot")), None)
-    if boot is not None and boot.state in ("down", "asleep"):
+    if boot is not None and boot.state == "down":
         return Health("warning", "the town sleeps — `rgt up`")
     c = town.counts()
     return Health("ok", f"{c['agents']} agents · {c['open']} open · {c['queue']} in queue · {c['needs']} need you")

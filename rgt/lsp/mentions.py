@@ -15,8 +15,6 @@ from rgt.model.ids import NAME
 
 NAMED = re.compile(rf"(?<![\w-])(gt-[a-z0-9]{{5}})(?![\w-])|(?<![\w@/])@({NAME.pattern}(?:/{NAME.pattern})?)(?![\w/])")
 """A work item, or an agent after `@`."""
-TASK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s+(.*)$")
-"""An entry of a task list."""
 REMARK = re.compile(r"\b(TODO|FIXME)\b(?:\((gt-[a-z0-9]{5})\))?:?\s*(.*?)\s*(?:\*/|-->|#\}|%\})?\s*$")
 """A remark that asks for work, with the item that is about it if there is one."""
 
@@ -70,10 +68,6 @@ class Mentions:
             self._found[document.uri] = known
         return known[1]
 
-    def at(self, document: TextDocument, position: types.Position) -> Mention | None:
-        """What is named at a position."""
-        return next((m for m in self.of(document) if m.holds(position)), None)
-
     def keep_only(self, workspace: Workspace) -> None:
         """Forget documents that are closed."""
         open_ones = {d.uri for d in workspace.text_documents.values()}
@@ -108,6 +102,19 @@ def units(line: str, at: int, encoding: str) -> int:
     if encoding == "utf-8":
         return len(line[:at].encode(errors="surrogatepass"))
     return len(line[:at].encode("utf-16-le", errors="surrogatepass")) // 2
+
+
+def place_in(line: str, character: int, encoding: str) -> int:
+    """The inverse of `units`: the place that an editor means; the end of the line when it has none such."""
+    if encoding == "utf-32" or line.isascii():
+        return min(character, len(line))
+    return next((n for n in range(len(line)) if units(line, n, encoding) >= character), len(line))
+
+
+def line_at(document: TextDocument, number: int) -> str:
+    """A line of a document; empty behind its end."""
+    lines = document.lines
+    return str(lines[number]).rstrip("\r\n") if number < len(lines) else ""
 
 
 def span(line: int, start: int = 0, end: int = 0) -> types.Range:

@@ -66,7 +66,7 @@ def failure(e: RgtError) -> JsonRpcException:
 
 
 class Protocol(LanguageServerProtocol):
-    """The protocol of pygls with nine repairs. `ended` is told how the process shall end."""
+    """The protocol of pygls with ten repairs. `ended` is told how the process shall end."""
 
     def __init__(self, server: Any, converter: Any) -> None:
         super().__init__(server, converter)
@@ -197,6 +197,12 @@ class Protocol(LanguageServerProtocol):
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         """Answer `initialize`."""
         result: types.InitializeResult = yield from super().lsp_initialize(params)
+        # Repair 10: the builder of capabilities does not know of documents that the server has.
+        content, told = types.WORKSPACE_TEXT_DOCUMENT_CONTENT, params.capabilities.workspace
+        wanted = told.text_document_content if told is not None else None
+        if content in self.fm.features and wanted is not None and not wanted.dynamic_registration:
+            assert result.capabilities.workspace is not None
+            result.capabilities.workspace.text_document_content = self.fm.feature_options[content]
         made = self.workspace
         self._workspace = Documents(
             made.root_uri, made._sync_kind, params.workspace_folders or [], made.position_encoding

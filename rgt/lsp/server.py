@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from lsprotocol import types
+from pydantic import BaseModel
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 from pygls.workspace import TextDocument
 
 import rgt
 from rgt.client.here import Outside
+from rgt.client.town import new_op_id
 from rgt.lsp import features, link
+from rgt.lsp.details import Details
+from rgt.lsp.documents import Documents
 from rgt.lsp.editor import Editor
 from rgt.lsp.mentions import Mention, Mentions
 from rgt.lsp.offers import Offers
 from rgt.lsp.registry import PREFIX
 from rgt.lsp.registry import link as link_to
 from rgt.lsp.repairs import Protocol
+from rgt.lsp.settings import Settings
 from rgt.lsp.sink import DiagnosticSink
 from rgt.lsp.stale import Stale
 from rgt.lsp.town import Town
 from rgt.model.home import Home
+from rgt.model.operations import Operation
 
+A = TypeVar("A", bound=BaseModel)
+R = TypeVar("R", bound=BaseModel)
 log = logging.getLogger(__name__)
 
 
@@ -46,10 +55,14 @@ class RgtServer(LanguageServer):
         self.sink = DiagnosticSink(self)
         self.stale = Stale(self)
         self.mentions = Mentions()
+        self.details = Details(self)
+        self.documents = Documents(self)
+        self.settings = Settings(self)
         self._offers = Offers()
         self._ended: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._at_start: list[Callable[[], Awaitable[None]]] = []
+        self._on_command: list[Callable[[BaseModel], None]] = []
+        self._at_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._editor: Editor | None = None
         self.protocol.ended = self.end
         self.protocol.fm.feature(types.INITIALIZE)(partial(self._initialize))
@@ -99,7 +112,7 @@ class RgtServer(LanguageServer):
         """Call `take` with the URI of every document that is closed."""
         self.offer(types.TEXT_DOCUMENT_DID_CLOSE, lambda params: take(params.text_document.uri))
 
-    def at_start(self, begin: Callable[[], Awaitable[None]]) -> None:
+    def at_start(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Call `begin` once the editor has said `initialized`: from then on requests may be sent to it."""
         self._at_start.append(begin)
 
@@ -113,9 +126,47 @@ class RgtServer(LanguageServer):
         document = self.document(uri)
         return self.mentions.of(document) if document is not None else []
 
+    def mention_at(self, uri: str, position: types.Position) -> Mention | None:
+        """What an open document names at a position."""
+        return next((m for m in self.mentions_of(uri) if m.holds(position)), None)
+
     def show_command(self, title: str, id: str) -> types.Command:
         """The command that shows an item or agent: the editor's own, if it has one, else ours."""
         return link_to("rgt.show" if self.editor.command("rgt.show") else f"{PREFIX}show", title, id=id)
+
+    def markup(self, formats: str, text: str) -> types.MarkupContent:
+        """Markdown, for an editor that has announced it at `formats`, else the same as plain text."""
+        if types.MarkupKind.Markdown in (self.editor.get(formats) or ()):
+            return types.MarkupContent(types.MarkupKind.Markdown, text)
+        return types.MarkupContent(types.MarkupKind.PlainText, text.replace("**", "").replace("### ", ""))
+
+    async def operate(self, operation: Operation[A, R], args: A) -> R:
+        """Carry out an operation that acts; features that have asked for it are told the result."""
+        result = await self.outside.call(operation, args, new_op_id())
+        for listener in self._on_command:
+            listener(result)
+        return result
+
+    def on_command(self, listener: Callable[[BaseModel], None]) -> None:
+        """Call `listener` with the result of every operation that was carried out for the editor."""
+        self._on_command.append(listener)
+
+    async def execute(self, command: str, argument: dict[str, Any]) -> Any:
+        """Carry out one of our own workspace commands."""
+        return await self.protocol.fm.commands[command](argument)
+
+    async def register_at_editor(self, method: str, options: Any) -> None:
+        """Register something at run time; only what the editor has announced so."""
+        registration = types.Registration(id=f"rgt:{method}", method=method, register_options=options)
+        try:
+            await self.client_register_capability_async(types.RegistrationParams(registrations=[registration]))
+        except JsonRpcException as e:
+            log.info("the editor does not register %s: %s", method, e)
+
+    def say(self, message: str, kind: types.MessageType) -> None:
+        """A line for the person."""
+        if self.editor.has("window.show_message"):
+            self.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
     def named(self, uri: str) -> str:
         """A URI in the spelling that the editor has used when it opened the document."""
@@ -152,6 +203,8 @@ class RgtServer(LanguageServer):
 
     def _initialize(self, params: types.InitializeParams) -> None:
         self._editor = Editor(params)
+        self.settings.begin(params.initialization_options)
+        self.on_close(lambda uri: self.mentions.keep_only(self.workspace))
         for name, register in features.all():
             try:
                 register(self)
@@ -161,6 +214,7 @@ class RgtServer(LanguageServer):
 
     async def _initialized(self, params: types.InitializedParams) -> None:
         self.spawn(self.stale.run(), "stale")
-        for begin in self._at_start:
-            await begin()
+        self.spawn(self.details.run(), "details")
         self.spawn(link.follow(self.town, self.outside), "link")
+        for begin in self._at_start:
+            self.spawn(begin(), "start")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rgt.model.needs import needs
 from rgt.model.operations import Need
+from rgt.model.planner import in_line
 from rgt.model.rows import Row
 
 AGENTS = ("mayor", "crew", "polecat", "witness", "refinery")
@@ -27,6 +28,16 @@ class Health:
     quiescent: bool = True
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is looked up again and again, of one version."""
+
+    version: int = -1
+    agents: dict[str, Row] = field(default_factory=dict)
+    line: list[tuple[int, Row]] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+
+
 class Town:
     """Rows of a town, with a version that grows at every change, and listeners."""
 
@@ -36,6 +47,7 @@ class Town:
         self.known = False
         """Whether there was ever a whole picture. Without it no absence means anything."""
         self._rows: dict[str, Row] = {}
+        self._index = Seen()
         self._on_change: list[Callable[[list[Row]], None]] = []
         self._on_health: list[Callable[[Health], None]] = []
 
@@ -63,18 +75,15 @@ class Town:
 
     def working_on(self, id: str) -> Row | None:
         """The agent that has an item on its hook."""
-        return next((r for r in self.rows("polecat", "crew") if r.item == id), None)
+        return self._seen().agents.get(id)
 
-    def queue(self, rig: str = "") -> list[Row]:
-        """Entries of the merge queues, in the order in which they are served."""
-        found = [r for r in self.rows("entry") if not rig or r.rig == rig]
-        return sorted(found, key=lambda r: (r.rig, r.state != "merging", r.priority, r.created, r.id))
+    def queue(self, rig: str = "") -> list[tuple[int, Row]]:
+        """Entries of the merge queues with their places, in the order in which they are tested."""
+        return [(place, r) for place, r in self._seen().line if not rig or r.rig == rig]
 
     def place(self, id: str) -> int:
         """Place of an item in the queue of its rig, from 1; 0 for none."""
-        row = self.item(id)
-        line = self.queue(row.rig) if row else []
-        return next((n for n, entry in enumerate(line, 1) if entry.item == id), 0)
+        return self._seen().places.get(id, 0)
 
     def needs(self) -> list[Need]:
         """What waits for a person."""
@@ -91,6 +100,13 @@ class Town:
             "rigs": len(self.rows("rig")),
             **{f"work.{state}": n for state, n in sorted(work.items())},
         }
+
+    def _seen(self) -> Seen:
+        if self._index.version != self.version:
+            line = in_line(self.rows("entry"))
+            agents = {r.item: r for r in self.rows("polecat", "crew") if r.item}
+            self._index = Seen(self.version, agents, line, {r.item: place for place, r in line})
+        return self._index
 
     # --- changing
 

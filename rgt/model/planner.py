@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pydantic import BaseModel
 
 from rgt.model.queue import Entry, Priority, Verdict, VerdictKind
+from rgt.model.rows import Row
+from rgt.model.times import from_epoch
 
 HANDICAP: dict[Priority, float] = {"p0": 0.0, "p1": 5 * 60.0, "p2": 10 * 60.0, "p3": 30 * 60.0}
 """Seconds by which an entry of that priority stands back behind one that came later (the `handicap` of `due`)."""
@@ -60,3 +62,19 @@ def due(entry: Entry) -> float:
     except ValueError:
         return HANDICAP[entry.priority]
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() + HANDICAP[entry.priority]
+
+
+def in_line(rows: list[Row]) -> list[tuple[int, Row]]:
+    """Entries with their place: what is tested first, then in the planner's order, by rig."""
+
+    def rank(r: Row) -> tuple[str, bool, float]:
+        entry = Entry.model_validate(
+            {"item": r.item, "rig": r.rig, "head": "", "priority": r.priority, "submitted_at": from_epoch(r.created)}
+        )
+        return r.rig, r.state != "testing", due(entry)
+
+    placed: list[tuple[int, Row]] = []
+    for row in sorted((r for r in rows if r.kind == "entry"), key=rank):
+        place = placed[-1][0] + 1 if placed and placed[-1][1].rig == row.rig else 1
+        placed.append((place, row))
+    return placed

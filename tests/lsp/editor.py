@@ -138,4 +138,6 @@ async def editor(
         await client.shutdown_session()
         assert client._server is not None and client._server.returncode == 0
     finally:
+        if client._server is not None and client._server.returncode is None:
+            client._server.kill()
         await client.stop()  # type: ignore[no-untyped-call]

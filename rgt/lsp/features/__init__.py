@@ -12,10 +12,20 @@ if TYPE_CHECKING:
     from rgt.lsp.server import RgtServer
 
 FEATURES = (
-    "health",
-    "diagnostics",
+    "actions",
+    "approvals",
     "commands",
+    "completion",
+    "content",
+    "diagnostics",
+    "health",
+    "hints",
+    "hover",
     "lenses",
+    "navigation",
+    "progress",
+    "symbols",
+    "terminals",
 )
 """Modules of this package; their order does not matter."""
 
