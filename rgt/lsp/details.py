@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
@@ -21,6 +24,8 @@ log = logging.getLogger(__name__)
 KEPT = 400
 """Things that are remembered."""
 AT_ONCE = 4
+FRESH = 2.0
+"""Seconds after which what is asked for is fetched again: not every change of an item changes its row."""
 EVENTS = 8
 """Events of an item that are shown."""
 
@@ -30,6 +35,8 @@ class Detail:
     """One thing, whole, as it was at a revision of its row."""
 
     rev: int
+    at: float
+    """When it was fetched, on the clock of `time.monotonic`."""
     value: dict[str, Any]
     events: list[ops.LogLine] = field(default_factory=list)
 
@@ -43,6 +50,7 @@ class Details:
         self._wanted: dict[str, None] = {}
         self._woken = asyncio.Event()
         self._on_arrival: list[Callable[[str], None]] = []
+        server.on_command(self._commanded)
 
     def item(self, id: str) -> Detail | None:
         """What is known of a work item."""
@@ -74,9 +82,9 @@ class Details:
             self._woken.clear()
             while self._wanted:
                 keys = list(self._wanted)[:AT_ONCE]
-                await asyncio.gather(*(self._fetch(key) for key in keys))
                 for key in keys:
-                    self._wanted.pop(key, None)
+                    del self._wanted[key]
+                await asyncio.gather(*(self._fetch(key) for key in keys))
 
     def _of(self, row: Row | None) -> Detail | None:
         if row is None:
@@ -84,10 +92,18 @@ class Details:
         known = self._known.get(row.key)
         if known is not None:
             self._known.move_to_end(row.key)
-        if known is None or known.rev != row.rev:
-            self._wanted[row.key] = None
-            self._woken.set()
+        if known is None or known.rev != row.rev or time.monotonic() - known.at > FRESH:
+            self._want(row.key)
         return known
+
+    def _want(self, key: str) -> None:
+        self._wanted[key] = None
+        self._woken.set()
+
+    def _commanded(self, result: BaseModel) -> None:
+        key = f"work:{result.id}" if isinstance(result, ops.Answer) else ""
+        if key in self._known:
+            self._want(key)
 
     def _source(self, name: str) -> str:
         detail = self.rig(name)
@@ -99,20 +115,22 @@ class Details:
         row = self._server.town.item(id) if kind == "work" else self._server.town.rig(id)
         if row is None:
             return
+        at = time.monotonic()
         try:
             if kind == "work":
                 shown, told = await asyncio.gather(
                     self._server.outside.call(ops.WORK_SHOW, ops.Id(id=id)),
                     self._server.outside.call(ops.LOG, ops.LogArgs(id=id, limit=EVENTS)),
                 )
-                detail = Detail(row.rev, shown.value, told.rows)
+                detail = Detail(row.rev, at, shown.value, told.rows)
             else:
-                detail = Detail(row.rev, (await self._server.outside.call(ops.RIG_SHOW, ops.Id(id=id))).value)
+                detail = Detail(row.rev, at, (await self._server.outside.call(ops.RIG_SHOW, ops.Id(id=id))).value)
         except (RgtError, OSError) as e:
             log.debug("%s: %s", key, e)
             return
-        self._known[key] = detail
+        before, self._known[key] = self._known.get(key), detail
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
-        for listener in self._on_arrival:
-            listener(key)
+        if before is None or (before.value, before.events) != (detail.value, detail.events):
+            for listener in self._on_arrival:
+                listener(key)

@@ -55,13 +55,13 @@ class RgtServer(LanguageServer):
         self.sink = DiagnosticSink(self)
         self.stale = Stale(self)
         self.mentions = Mentions()
-        self.details = Details(self)
         self.documents = Documents(self)
         self.settings = Settings(self)
         self._offers = Offers()
         self._ended: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._on_command: list[Callable[[BaseModel], None]] = []
+        self.details = Details(self)
         self._at_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._editor: Editor | None = None
         self.protocol.ended = self.end

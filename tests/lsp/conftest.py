@@ -15,7 +15,7 @@ from tests.town import LiveTown
 
 @pytest.fixture(scope="package")
 def shared() -> Iterator[LiveTown]:
-    """A town with a rig `api`."""
+    """A town with a rig `api`, whose agents are scripted unless somebody says otherwise."""
     root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
     (root / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n")
     live = LiveTown(root)
@@ -23,6 +23,8 @@ def shared() -> Iterator[LiveTown]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GIT_CONFIG_GLOBAL", str(root / "gitconfig"))
             make_repo(root / "repo")
+        live.home.config.mkdir(parents=True)
+        live.home.town_toml.write_text('[runtime]\ndefault = "scripted"\n')
         live.rgt("start")
         live.add_rig("api", root / "repo")
         yield live

@@ -87,10 +87,14 @@ async def todo(server: RgtServer, args: Todo) -> dict[str, Any]:
         rig=rig,
     )
     id = (await server.outside.call(ops.WORK_CREATE, work, new_op_id())).value["id"]
-    answer = {"id": id, "state": "open", "rig": rig, "noted": await _note(server, args, remark, id)}
+    answer = {"id": id, "state": "open", "rig": rig, "noted": await _note(server, args, remark, id), "message": ""}
     if args.sling:
-        slung = await server.operate(ops.SLING, ops.Sling(ids=[id], target=rig))
-        answer["state"] = slung.rows[0].state
+        try:
+            slung = await server.operate(ops.SLING, ops.Sling(ids=[id], target=rig))
+            answer["state"] = slung.rows[0].state
+        except RgtError as e:
+            # The item is there, and its id in the document: that is no failure of the whole.
+            answer["message"] = f"{id} was not slung: {e.line()}"
     return answer
 
 
