@@ -3,10 +3,11 @@ print."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
-from rgt.lsp.stdio import SIGNALS, Output, claim, listen
+from rgt.lsp.stdio import SIGNALS, Output, claim, connected, listen
 
 
 def main() -> int:
@@ -15,6 +16,8 @@ def main() -> int:
         print("rgt: rgt lsp speaks with an editor, which starts it — see docs/lsp.md", file=sys.stderr)
         return 2
     wire = claim()
+    # What is imported stays; looking through it for garbage only takes time from the first answer.
+    gc.disable()
     import asyncio
     import logging
 
@@ -30,17 +33,28 @@ def main() -> int:
         print(f"rgt: {e.line()}", file=sys.stderr)
         return e.exit_code
 
+    from rgt.lsp import features
     from rgt.lsp.server import RgtServer
+
+    for _ in features.all():
+        pass
+    gc.freeze()
+    gc.enable()
 
     async def serve() -> int:
         server = RgtServer(outside)
         loop = asyncio.get_running_loop()
         output = Output(wire[1], lambda: server.end(1))
         server.protocol.set_writer(output)
+        try:
+            messages = await connected(wire[0])
+        except ValueError:
+            print("rgt: standard input is no pipe — an editor starts `rgt lsp`, see docs/lsp.md", file=sys.stderr)
+            return 2
         async with server.alive() as ended:
             for number, code in SIGNALS.items():
                 loop.add_signal_handler(number, server.end, code)
-            server.spawn(listen(wire[0], server.protocol), "listen")
+            server.spawn(listen(messages, server.protocol), "listen")
             code = await ended
         output.close()
         return code

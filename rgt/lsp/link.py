@@ -8,18 +8,23 @@ import importlib
 import logging
 import time
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 from rgt.client.here import Outside
 from rgt.client.socket import SocketTown
 from rgt.host.config import read_env
+from rgt.host.daemon import daemon_child
 from rgt.lsp.town import Health, Town
+from rgt.model import operations as ops
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 
 log = logging.getLogger(__name__)
 PAUSE = 0.4
 """Seconds between two tries to reach the worker."""
+LOOK = 0.5
+"""Seconds between two looks whether Temporal runs."""
 PATIENCE = 1.5
 """Seconds without a worker after which Temporal itself is asked; a killed worker is back before."""
 
@@ -28,17 +33,7 @@ async def follow(town: Town, outside: Outside) -> None:
     """Keep `town` as it is, for ever. Nothing that goes wrong ends this."""
     since = time.monotonic()
     while True:
-        try:
-            async with aclosing(outside.socket.subscribe()) as changes:
-                async for _, rows, whole in changes:
-                    town.take(rows, whole)
-                    town.feels(awake(town))
-        except (RgtError, OSError) as e:
-            error = e if isinstance(e, RgtError) else RgtError("unreachable", str(e))
-        except Exception as e:
-            # Such as rows of a newer worker: say so, and try again, for a restart may mend it.
-            log.exception("the feed cannot be read")
-            error = RgtError("version", f"the feed cannot be read: {type(e).__name__}", "restart the editor's server")
+        error = await _with_worker(town, outside)
         if town.health.health == "ok":
             since = time.monotonic()
         town.feels(Health("error", missing(outside.home, error)))
@@ -46,6 +41,59 @@ async def follow(town: Town, outside: Outside) -> None:
             await without_worker(town, outside)
             since = time.monotonic()
         await asyncio.sleep(PAUSE)
+
+
+async def _with_worker(town: Town, outside: Outside) -> RgtError:
+    """Follow the worker's feed as long as it lasts; gives why it did not go on."""
+    watching: asyncio.Task[None] | None = None
+    try:
+        async with aclosing(outside.socket.subscribe()) as changes:
+            async for _, rows, whole in changes:
+                town.take(rows, whole)
+                if watching is None:
+                    town.feels(awake(town))
+                    watching = asyncio.create_task(watch_temporal(town, outside))
+                elif town.health.health == "ok":
+                    town.feels(awake(town))
+    except RgtError as e:
+        return e
+    except OSError as e:
+        return RgtError("unreachable", str(e))
+    except Exception as e:
+        # Such as rows of a newer worker: say so, and try again, for a restart may mend it.
+        log.exception("the feed cannot be read")
+        return RgtError("version", f"the feed cannot be read: {type(e).__name__}", "restart the editor's server")
+    finally:
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])
+    return RgtError("unreachable", "the worker went away", "`rgt start`")
+
+
+async def watch_temporal(town: Town, outside: Outside) -> None:
+    """Say so while a Temporal of our own is away: the feed is only silent then, and commands fail."""
+    if not read_env(outside.home).temporal_managed:
+        return
+    pid = daemon_child(outside.home, "temporal")
+    while True:
+        await asyncio.sleep(LOOK)
+        now = daemon_child(outside.home, "temporal")
+        if now is not None and now == pid:
+            continue
+        town.feels(Health("warning", "Temporal was killed and comes back; commands wait for it — `rgt doctor`"))
+        while not await _commands_work(outside):  # noqa: ASYNC110 (nobody would set an event)
+            await asyncio.sleep(PAUSE)
+        pid = daemon_child(outside.home, "temporal")
+        town.feels(awake(town))
+
+
+async def _commands_work(outside: Outside) -> bool:
+    try:
+        async with asyncio.timeout(3):
+            await outside.socket.call(ops.LOG, ops.LogArgs(limit=1))
+    except (RgtError, OSError, TimeoutError):
+        return False
+    return True
 
 
 def awake(town: Town) -> Health:
@@ -70,6 +118,8 @@ async def without_worker(town: Town, outside: Outside) -> None:
         return
     # Importing Temporal's client takes a third of a second, in which editors want answers.
     feed = await asyncio.to_thread(importlib.import_module, "rgt.client.feed")
+    from temporalio.api.workflowservice import v1 as workflowservice
+
     try:
         client = await outside.temporal()
         live = feed.Live()
@@ -78,9 +128,13 @@ async def without_worker(town: Town, outside: Outside) -> None:
         town.take(live.rows(), whole=True)
         town.feels(Health("warning", "no worker answers; what you see is from Temporal — `rgt start`"))
         following = asyncio.create_task(_on(town, feed, client, live.seq))
+        # Whether anybody comes back is for this loop to see; the library's own tries only fill the log.
+        logging.getLogger("temporalio").setLevel(logging.ERROR)
         try:
             while not await answers(outside.socket):
-                await client.count_workflows("ExecutionStatus='Running'")
+                await client.workflow_service.get_system_info(
+                    workflowservice.GetSystemInfoRequest(), retry=False, timeout=timedelta(seconds=3)
+                )
                 await asyncio.sleep(PAUSE)
         finally:
             following.cancel()

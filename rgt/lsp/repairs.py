@@ -12,15 +12,17 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+import attrs
 from lsprotocol import types
 from pygls.exceptions import (
     JsonRpcException,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
-from pygls.protocol import LanguageServerProtocol, lsp_method
+from pygls.protocol import JsonRPCRequestMessage, JsonRPCResponseMessage, LanguageServerProtocol, lsp_method
 from pygls.workspace import TextDocument, Workspace
 
 from rgt.model.errors import RgtError
@@ -94,7 +96,7 @@ class Protocol(LanguageServerProtocol):
         elif not isinstance(data["method"], str):
             self._refuse(id, JsonRpcInvalidRequest("a method is a name"))
         elif (refusal := self._untimely(data["method"])) is not None:
-            if named:
+            if id is not None:
                 self._refuse(id, refusal)
         else:
             self._take(id, data)
@@ -115,18 +117,26 @@ class Protocol(LanguageServerProtocol):
             return JsonRpcInvalidRequest("the server is shut down")
         if method == types.INITIALIZE:
             return JsonRpcInvalidRequest("the server is initialized") if self._begun else None
-        return None if self._begun else JsonRpcServerNotInitialized("first comes `initialize`")
+        if not self._begun:
+            return JsonRpcServerNotInitialized("first comes `initialize`")
+        known = method in self.fm.builtin_features or method in self.fm.features or method == types.CANCEL_REQUEST
+        return None if known else JsonRpcMethodNotFound.of(method[:60])
 
     def _take(self, id: Any, data: dict[str, Any]) -> None:
+        method = data["method"]
+        kind = self.get_message_type(method) or JsonRPCRequestMessage
+        if id is not None and not any(a.name == "id" for a in attrs.fields(kind)):
+            self._refuse(id, JsonRpcInvalidRequest(f"{method} is a notification and has no answer"))
+            return
         try:
-            message = self.structure_message(data)
+            message = self._converter.structure(data, kind)
         except Exception as e:
-            log.debug("a message of a wrong form: %s", data.get("method"))
+            log.debug("a message of a wrong form: %s", method)
             if id is not None:
-                said = f"the parameters of {data['method'][:60]} have a wrong form"
+                said = f"the parameters of {method} have a wrong form"
                 self._refuse(id, JsonRpcInvalidParams(said, data={"cause": type(e).__name__}))
             return
-        if data["method"] == types.INITIALIZE:
+        if method == types.INITIALIZE:
             self._begun = True
         self.handle_message(message)
 
@@ -134,16 +144,14 @@ class Protocol(LanguageServerProtocol):
         if id not in self._request_futures:
             return
         try:
-            message = self.structure_message(data)
-            error = getattr(message, "error", None)
-            self._handle_response(id, getattr(message, "result", None), error)
+            # Repair 6: the type of an answer that is an error was kept for ever.
+            kind = self._result_types.pop(id, None) or JsonRPCResponseMessage
+            message = self._converter.structure(data, types.ResponseErrorMessage if "error" in data else kind)
+            self._handle_response(id, getattr(message, "result", None), getattr(message, "error", None))
         except Exception:
             future = self._request_futures.pop(id, None)
             if future is not None and not future.done():
                 future.set_exception(JsonRpcInvalidRequest("the editor's answer has a wrong form"))
-        finally:
-            # Repair 6: the type of an answer that is an error was kept for ever.
-            self._result_types.pop(id, None)
 
     def _refuse(self, id: Any, error: JsonRpcException) -> None:
         self._send_data({"jsonrpc": self.VERSION, "id": id, "error": {"code": error.code, "message": error.message}})

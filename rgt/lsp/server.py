@@ -20,6 +20,7 @@ from pygls.workspace import TextDocument
 import rgt
 from rgt.client.here import Outside
 from rgt.client.town import new_op_id
+from rgt.host import processes
 from rgt.lsp import features, link
 from rgt.lsp.details import Details
 from rgt.lsp.documents import Documents
@@ -212,9 +213,22 @@ class RgtServer(LanguageServer):
                 log.exception("the feature %s could not be registered", name)
         self._offers.register(self.protocol.fm)
 
+    def _end_with(self, pid: int | None) -> None:
+        """End when the editor does, though somebody else may hold its end of the pipe open."""
+        # One that is not among our processes may be outside of this container.
+        editor = processes.identify(pid) if pid else None
+        if editor is not None:
+            self.spawn(self._outlive(editor), "editor")
+
+    async def _outlive(self, editor: processes.Proc) -> None:
+        while not await processes.gone(editor, 3600.0):
+            pass
+        self.end(1)
+
     async def _initialized(self, params: types.InitializedParams) -> None:
         self.spawn(self.stale.run(), "stale")
         self.spawn(self.details.run(), "details")
+        self._end_with(self.process_id)
         self.spawn(link.follow(self.town, self.outside), "link")
         for begin in self._at_start:
             self.spawn(begin(), "start")

@@ -91,14 +91,19 @@ class Output:
             asyncio.get_running_loop().remove_writer(self._fd)
 
 
-async def listen(fd: int, receiver: Receiver) -> None:
+async def connected(fd: int) -> asyncio.StreamReader:
+    """The way from the editor; `ValueError` when it is neither a pipe nor a socket."""
+    reader = asyncio.StreamReader(limit=LARGEST)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0)
+    )
+    return reader
+
+
+async def listen(reader: asyncio.StreamReader, receiver: Receiver) -> None:
     """Hand every message to the receiver until the other side hangs up.
 
     What is no header is skipped until the next one, so that a broken message costs nothing but itself."""
-    reader = asyncio.StreamReader(limit=LARGEST)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0)
-    )
     try:
         while (length := await _length(reader)) is not None:
             if length > LARGEST:
@@ -111,7 +116,6 @@ async def listen(fd: int, receiver: Receiver) -> None:
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
-        transport.close()
         receiver.hung_up()
 
 
