@@ -68,7 +68,7 @@ def failure(e: RgtError) -> JsonRpcException:
 
 
 class Protocol(LanguageServerProtocol):
-    """The protocol of pygls with ten repairs. `ended` is told how the process shall end."""
+    """The protocol of pygls with eleven repairs. `ended` is told how the process shall end."""
 
     def __init__(self, server: Any, converter: Any) -> None:
         super().__init__(server, converter)
@@ -138,7 +138,18 @@ class Protocol(LanguageServerProtocol):
             return
         if method == types.INITIALIZE:
             self._begun = True
-        self.handle_message(message)
+        try:
+            self.handle_message(message)
+        except Exception as e:
+            # Nothing that one message does may end the connection.
+            log.exception("%s broke", method)
+            if id is not None:
+                self._refuse(id, JsonRpcException(f"{type(e).__name__}: {e}"[:300]))
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        # Repair 11: a name that cannot be one ended the connection.
+        if isinstance(msg_id, str | int):
+            super()._handle_cancel_notification(msg_id)
 
     def _answered(self, id: Any, data: dict[str, Any]) -> None:
         if id not in self._request_futures:

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.eventually import aeventually, eventually
-from tests.lsp.editor import RGT_CLIENT, editor
+from tests.lsp.editor import CLIENTS, RGT_CLIENT, editor
 from tests.scratch import scratch_env
 from tests.town import RGT, LiveTown
 
@@ -54,9 +54,11 @@ class Wire:
             pass
         return message
 
-    def begin(self) -> dict[str, Any]:
-        """Say hello; gives the answer to `initialize`."""
-        self.send({"id": 0, "method": "initialize", "params": {**INITIALIZE, "processId": self.process_id}})
+    def begin(self, name: str = "") -> dict[str, Any]:
+        """Say hello, as the editor of that name would; gives the answer to `initialize`."""
+        told = json.loads((CLIENTS / f"{name}.json").read_text()) if name else INITIALIZE
+        params = {"rootUri": None, **told, "processId": self.process_id}
+        self.send({"id": 0, "method": "initialize", "params": params})
         answer = self.answer(0)
         self.send({"method": "initialized", "params": {}})
         return answer

@@ -255,6 +255,18 @@ async def test_10_documents_of_the_server_are_announced_to_who_cannot_register_t
     assert told == {LanguageServerProtocol: False, Protocol: True}, "as_it_is"
 
 
+async def test_11_a_cancellation_of_nothing_that_can_be_is_passed_over() -> None:
+    for protocol, raises in ((LanguageServerProtocol, True), (Protocol, False)):
+        pair = Pair(protocol).begin()
+        pair.server.protocol.send_request("workspace/codeLens/refresh", None)
+        try:
+            pair.server.protocol._handle_cancel_notification({})  # type: ignore[arg-type]
+            raised = False
+        except TypeError:
+            raised = True
+        assert raised == raises, f"{protocol}: as_it_is"
+
+
 def _nothing(params: Any) -> None:
     """No answer."""
 
