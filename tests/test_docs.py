@@ -13,7 +13,9 @@ from tests.town import LiveTown
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md")])
 BRACKETS = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-NAMED = re.compile(r"`((?:rgt|tests|docs|bench|bin|scripts|editors)/[\w./-]*)(?:::(\w+))?`")
+NAMED = re.compile(
+    r"`(?!rgt/(?:serverStatus|townChanged)`)((?:rgt|tests|docs|bench|bin|scripts|editors)/[\w./-]*)(?:::(\w+))?`"
+)
 COMMAND = re.compile(r"`(rgt [a-z][^`]*)`")
 
 

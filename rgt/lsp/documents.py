@@ -22,7 +22,7 @@ SCHEME = "rgt"
 PATH = re.compile(r"/(?:(town|needs)\.md|(item|mq)/([\w-]+)\.md|(agent)/([\w/-]+)\.log)")
 SCROLLBACK = 2000
 """Lines of an agent's terminal."""
-FILES = 50
+FILES = 200
 """Documents at most that are kept as files."""
 
 
@@ -31,7 +31,7 @@ class Documents:
 
     def __init__(self, server: RgtServer) -> None:
         self._server = server
-        self._written: dict[str, None] = {}
+        self._written: dict[str, str] = {}
 
     @property
     def virtual(self) -> bool:
@@ -62,10 +62,11 @@ class Documents:
         file = self._server.home.runtime / "documents" / path[1:]
         if not self._server.home.runtime.is_dir():
             raise RgtError("unreachable", "there is no town", "`rgt start`")
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.write_text(await self.text(path))
-        self._written.pop(path, None)
-        self._written[path] = None
+        text = await self.text(path)
+        if self._written.pop(path, None) != text or not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.write_text(text)
+        self._written[path] = text
         while len(self._written) > FILES:
             self._written.pop(next(iter(self._written)))
         return file.as_uri()

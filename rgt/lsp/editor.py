@@ -20,6 +20,21 @@ NEEDS = {
 """What an editor announces when it is going to send a request. The rest is older than capabilities: editors send it to
 whoever offers it, announced (VS Code) or not (Helix)."""
 
+OWN = {
+    "serverStatus": "wants `rgt/serverStatus`",
+    "townChanged": "wants `rgt/townChanged`",
+    "documents": "opens `rgt:` documents itself, with `rgt.server.document`",
+    "commands": "list of the commands below that it has",
+}
+"""What our own extensions announce below `experimental.rgt`."""
+COMMANDS = {
+    "rgt.attach": ("{agent}", "opens the agent's terminal, with `rgt.server.attachSpec`"),
+    "rgt.show": ("{id}", "opens the document of an item, agent or rig"),
+    "rgt.sling": ("{id}", "asks for a rig or agent, then `rgt.server.sling`"),
+    "rgt.answer": ("{id}", "asks for the answer to an escalation, then `rgt.server.ack`"),
+}
+"""Commands of an editor that lenses and code actions may name, with their one argument."""
+
 
 class Editor:
     """One editor, as it has introduced itself."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.feature_manager import FeatureManager
@@ -57,7 +56,7 @@ class Offers:
 def joined(one: Any, other: Any) -> Any:
     """Options that say what both say: lists are joined, of the rest the first that says something counts."""
     values = {}
-    for a in attrs.fields(type(one)):
+    for a in type(one).__attrs_attrs__:
         x, y = getattr(one, a.name), getattr(other, a.name)
         both = isinstance(x, Sequence) and isinstance(y, Sequence) and not isinstance(x, str)
         values[a.name] = [*x, *(v for v in y if v not in x)] if both else (x if x is not None else y)

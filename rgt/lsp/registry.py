@@ -56,12 +56,8 @@ def add(server: RgtServer, command: Command) -> None:
             raise _wrong(e, command) from e
         return result.model_dump(mode="json") if isinstance(result, BaseModel) else result
 
+    server.commands[command.name] = command
     server.protocol.fm.command(command.name)(execute)
-
-
-def schema(command: Command) -> dict[str, Any]:
-    """JSON schema of a command's argument."""
-    return command.args.model_json_schema()
 
 
 def _one_object(arguments: tuple[Any, ...]) -> dict[str, Any]:

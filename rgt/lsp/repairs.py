@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-import attrs
 from lsprotocol import types
 from pygls.exceptions import (
     JsonRpcException,
@@ -125,7 +124,7 @@ class Protocol(LanguageServerProtocol):
     def _take(self, id: Any, data: dict[str, Any]) -> None:
         method = data["method"]
         kind = self.get_message_type(method) or JsonRPCRequestMessage
-        if id is not None and not any(a.name == "id" for a in attrs.fields(kind)):
+        if id is not None and not any(a.name == "id" for a in kind.__attrs_attrs__):
             self._refuse(id, JsonRpcInvalidRequest(f"{method} is a notification and has no answer"))
             return
         try:

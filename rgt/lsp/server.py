@@ -27,7 +27,7 @@ from rgt.lsp.documents import Documents
 from rgt.lsp.editor import Editor
 from rgt.lsp.mentions import Mention, Mentions
 from rgt.lsp.offers import Offers
-from rgt.lsp.registry import PREFIX
+from rgt.lsp.registry import PREFIX, Command
 from rgt.lsp.registry import link as link_to
 from rgt.lsp.repairs import Protocol
 from rgt.lsp.settings import Settings
@@ -58,6 +58,8 @@ class RgtServer(LanguageServer):
         self.mentions = Mentions()
         self.documents = Documents(self)
         self.settings = Settings(self)
+        self.commands: dict[str, Command] = {}
+        """The workspace commands that are announced."""
         self._offers = Offers()
         self._ended: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -66,7 +68,7 @@ class RgtServer(LanguageServer):
         self._at_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._editor: Editor | None = None
         self.protocol.ended = self.end
-        self.protocol.fm.feature(types.INITIALIZE)(partial(self._initialize))
+        self.protocol.fm.feature(types.INITIALIZE)(partial(self.greet))
         self.protocol.fm.feature(types.INITIALIZED)(partial(self._initialized))
 
     @property
@@ -202,7 +204,8 @@ class RgtServer(LanguageServer):
         if not task.cancelled() and (broken := task.exception()) is not None:
             log.error("%s broke", task.get_name(), exc_info=broken)
 
-    def _initialize(self, params: types.InitializeParams) -> None:
+    def greet(self, params: types.InitializeParams) -> None:
+        """Hear who the editor is, and register every feature for it."""
         self._editor = Editor(params)
         self.settings.begin(params.initialization_options)
         self.on_close(lambda uri: self.mentions.keep_only(self.workspace))

@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 import pytest
 
+from rgt.host import daemon
 from tests.eventually import aeventually, eventually
 from tests.lsp.editor import CLIENTS, RGT_CLIENT, editor
 from tests.scratch import scratch_env
@@ -237,9 +238,35 @@ async def test_B83_a_killed_worker_and_a_killed_temporal_are_said_and_got_over(t
             await aeventually(known)
 
 
-async def test_without_a_worker_the_town_is_read_from_temporal(town: LiveTown) -> None:
-    from rgt.host import daemon
+async def test_requests_are_answered_while_the_town_is_frozen(town: LiveTown) -> None:
+    """A worker that is stopped answers nobody; what only looks does not ask it."""
+    item = await asyncio.to_thread(town.create, "before the frost")
+    async with editor(town.env, own=RGT_CLIENT) as client:
+        await client.healthy()
+        uri = client.open(f"see {item}\n")
+        pid = town.pid("worker")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            place = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 8}}
+            for method, params in (
+                ("textDocument/hover", place),
+                ("textDocument/definition", place),
+                ("textDocument/completion", place),
+                ("textDocument/references", {**place, "context": {"includeDeclaration": True}}),
+                ("textDocument/codeLens", {"textDocument": {"uri": uri}}),
+                ("workspace/symbol", {"query": "frost"}),
+            ):
+                async with asyncio.timeout(5):
+                    assert await client.ask(method, params), method
+            async with asyncio.timeout(5):
+                assert "before the frost" in (await client.run("document", uri=f"rgt:/item/{item}.md"))["text"]
+                assert (await client.run("work.list"))["rows"]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert (await client.run("work.show", id=item))["value"]["id"] == item
 
+
+async def test_without_a_worker_the_town_is_read_from_temporal(town: LiveTown) -> None:
     item = await asyncio.to_thread(town.create, "before")
     await daemon.stop_daemon(town.home, "worker")
     async with editor(town.env, own=RGT_CLIENT) as client:

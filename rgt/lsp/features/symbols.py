@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*$")
 MOST = 50
+"""Symbols in an answer; one types more to find the rest."""
+FILES = 15
+"""As many where each needs a file of its own (`Documents.virtual`)."""
 KINDS = {
     "work": types.SymbolKind.Event,
     "polecat": types.SymbolKind.Object,
@@ -74,7 +77,7 @@ def matching(server: RgtServer, query: str) -> list[Row]:
     words = query.lower().split()
     rows = [r for r in server.town.rows(*KINDS) if all(w in f"{r.id} {r.title} {r.state}".lower() for w in words)]
     rows.sort(key=lambda r: (r.kind == "work" and r.state in OVER, -r.updated))
-    return rows[:MOST]
+    return rows[: MOST if server.documents.virtual else FILES]
 
 
 def headings(server: RgtServer, uri: str) -> list[tuple[int, types.DocumentSymbol]]:
