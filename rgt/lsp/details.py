@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,12 @@ class Details:
     def rig(self, name: str) -> Detail | None:
         """What is known of a rig."""
         return self._of(self._server.town.rig(name))
+
+    def read_ahead(self, ids: Iterable[str]) -> None:
+        """Fetch items of which nothing is known yet."""
+        for id in ids:
+            if f"work:{id}" not in self._known and self._server.town.item(id) is not None:
+                self._want(f"work:{id}")
 
     def on_arrival(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the key of a row (`work:gt-3f8k2`) when more is known of it."""

@@ -119,6 +119,11 @@ async def test_a_terminal_is_described_and_never_opened(shared: LiveTown) -> Non
         lenses = await client.ask(types.TEXT_DOCUMENT_CODE_LENS, {"textDocument": {"uri": uri}})
         titles = [x["command"]["title"] for x in lenses]
         assert titles[0].endswith(address.partition("/")[2]) and titles[1:] == ["Attach", "Unsling"]
+        page = client.open((await client.run("document", uri="rgt:/town.md"))["text"], "rgt:/town.md")
+        lenses = await client.ask(types.TEXT_DOCUMENT_CODE_LENS, {"textDocument": {"uri": page}})
+        assert ["rgt.attach", [{"agent": address}]] in [
+            [x["command"]["command"], x["command"]["arguments"]] for x in lenses
+        ]
         await asyncio.to_thread(shared.rgt, "unsling", item)
 
 

@@ -57,5 +57,6 @@ def test_a_few_thousand_edits_leave_nothing_behind(shared: LiveTown) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_a_hundred_thousand_edits_leave_nothing_behind(shared: LiveTown) -> None:
     assert edit(shared, 100_000) < 4

@@ -11,9 +11,7 @@ from lsprotocol import types
 
 from tests.eventually import aeventually
 from tests.lsp.editor import CLIENTS, NAMES, RGT_CLIENT, Editor, editor
-from tests.town import LiveTown, steps
-
-HANG = steps('do = "hang"')
+from tests.town import LiveTown
 
 
 def has(name: str, path: str) -> bool:
@@ -107,3 +105,59 @@ async def test_reading(shared: LiveTown, name: str) -> None:
             assert folds[0]["startLine"] == 0
             links = await client.ask(types.TEXT_DOCUMENT_DOCUMENT_LINK, {"textDocument": {"uri": page}})
             assert f"rgt:/item/{item}.md" in [x["target"] for x in links]
+
+
+async def test_references_reach_into_the_files_of_the_workspace(shared: LiveTown) -> None:
+    """Of repositories, with what is not committed yet; open documents count as they are."""
+    repo = shared.root / "repo"
+    folder = {"uri": repo.as_uri(), "name": "repo"}
+    async with editor(shared.env, rootUri=repo.as_uri(), workspaceFolders=[folder]) as client:
+        item = await ready(shared, client)
+        (repo / "two.txt").write_text(f"x\n😀 {item} {item}\n")
+        (repo / "open.txt").write_text("as it was\n")
+        try:
+            uri = client.open(f"{item}\n", (repo / "open.txt").as_uri(), "text")
+            params = {**at(uri, 0, 1), "context": {"includeDeclaration": True}}
+            places = await client.ask(types.TEXT_DOCUMENT_REFERENCES, params)
+        finally:
+            (repo / "two.txt").unlink()
+            (repo / "open.txt").unlink()
+        assert [Path(p["uri"]).name for p in places] == ["open.txt", "two.txt", "two.txt"]
+        assert places[1]["range"]["start"] == {"line": 1, "character": 5}
+
+
+async def test_cards_tell_what_rows_do_not(shared: LiveTown) -> None:
+    """The whole title and the last events, fetched before anybody points there."""
+    async with editor(shared.env) as client:
+        await client.healthy()
+        title = "a title that is much longer than a row has room for, to its end"
+        made = await client.run("work.create", title=title)
+        item = made["value"]["id"]
+        uri = client.open(f"{item}\n")
+
+        async def whole() -> bool:
+            hover = await client.ask(types.TEXT_DOCUMENT_HOVER, at(uri, 0, 1))
+            return hover is not None and title in hover["contents"]["value"]
+
+        await aeventually(whole)
+
+
+async def test_hints_are_there_when_they_are_wished(shared: LiveTown) -> None:
+    """A changed setting counts at once."""
+    async with editor(shared.env, "neovim-0.11") as client:
+        item = await ready(shared, client)
+        uri = client.open(f"{item}\n")
+        params = {"textDocument": {"uri": uri}, "range": {"start": _place(0), "end": _place(1)}}
+        assert await client.ask(types.TEXT_DOCUMENT_INLAY_HINT, params) == []
+        client.set_configuration({"inlayHints": True}, section="rgt")
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
+
+        async def shown() -> bool:
+            hints = await client.ask(types.TEXT_DOCUMENT_INLAY_HINT, params)
+            return [(h["label"], h["position"]["character"]) for h in hints] == [("open", len(item))]
+
+        await aeventually(shown)
+
+
+def _place(line: int) -> dict[str, int]:
+    return {"line": line, "character": 0}

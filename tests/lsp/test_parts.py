@@ -17,11 +17,12 @@ from rgt.lsp import features
 from rgt.lsp.documents import item_page, needs_page, queue_page, town_page
 from rgt.lsp.mentions import find, place_in, remarks, units
 from rgt.lsp.offers import Offers, joined
+from rgt.lsp.registry import operations
 from rgt.lsp.server import RgtServer
 from rgt.lsp.town import Town
 from rgt.model.home import Home
 from rgt.model.rows import Row
-from rgt.model.tokens import PERSON
+from rgt.model.tokens import PERSON, Identity
 from tests.lsp.editor import NAMES, params_of
 from tests.lsp.test_repairs import Out
 
@@ -219,6 +220,15 @@ async def test_pulls_say_unchanged_cheaply() -> None:
     whole = server.sink.report_all(types.WorkspaceDiagnosticParams(previous_result_ids=had))
     [report] = whole.items
     assert isinstance(report, types.WorkspaceFullDocumentDiagnosticReport) and list(report.items) == []
+
+
+# --- who calls
+
+
+def test_an_agents_editor_is_offered_what_its_role_may_do() -> None:
+    offered = {o.name for o in operations(Identity("polecat", "polecat/api/nux", 1))}
+    assert {"work.show", "needs", "escalate"} <= offered and offered.isdisjoint({"sling", "town.down", "rig.add"})
+    assert {"sling", "town.down", "rig.add"} <= {o.name for o in operations(PERSON)}
 
 
 # --- settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
+from pygls.workspace import TextDocument
 
 from rgt.lsp.documents import facts, words
 from rgt.lsp.mentions import Mention
@@ -12,10 +13,18 @@ from rgt.lsp.mentions import Mention
 if TYPE_CHECKING:
     from rgt.lsp.server import RgtServer
 
+AHEAD = 30
+"""Items of a document of which everything is fetched before somebody points at them."""
+
 
 def register(server: RgtServer) -> None:
     """Offer hovers."""
     server.offer(types.TEXT_DOCUMENT_HOVER, lambda params: hover(server, params))
+
+    def read_ahead(document: TextDocument) -> None:
+        server.details.read_ahead(m.id for m in server.mentions.of(document)[:AHEAD] if m.is_item)
+
+    server.on_text(read_ahead)
 
 
 def hover(server: RgtServer, params: types.HoverParams) -> types.Hover | None:
@@ -40,7 +49,8 @@ def card(server: RgtServer, mention: Mention) -> str:
         return "\n".join([*lines, *([f"\n> {agent.alert}"] if agent.alert else [])])
     row = town.item(mention.id)
     if row is None:
-        return f"**{mention.id}** is not known in this town" if town.known else ""
+        # Texts of all kinds have words that look like an id.
+        return ""
     detail = server.details.item(row.id)
     title = str((detail.value if detail else {}).get("title") or row.title)
     lines = [f"### {row.id} {title}", "", *(f"- {fact}" for fact in facts(town, row, detail))]
