@@ -18,11 +18,12 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
-from rgt.model import toml, toml_spans
+from rgt.model import toml, toml_reader
 from rgt.model.config import RigConfig, TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.ids import check_name
+from rgt.model.lines import Lines
 
 SECRET = re.compile(r"(?i)(?:^|[_.-])(?:key|token|secret|password|passwd|credentials?|auth)s?$")
 """Last parts of keys whose values nobody needs to see."""
@@ -140,7 +141,7 @@ def set_rig_key(home: Home, name: str, key: str, value: str) -> RigConfig:
 def town_explain(home: Home) -> list[Setting]:
     """Every setting of a town with its value, where it comes from and what it means."""
     text = _read(home.town_toml, "town.toml") or ""
-    return list(_settings(toml.load(TownConfig, text, "town.toml"), (), toml_spans.spans(text)))
+    return list(_settings(toml.load(TownConfig, text, "town.toml"), (), _lines(text)))
 
 
 def read_env(home: Home) -> Env:
@@ -281,9 +282,13 @@ def _changed(text: str, parts: list[str], value: object) -> str:
     return tomlkit.dumps(document)
 
 
-def _settings(
-    model: BaseModel, at: tuple[str, ...], where: dict[toml_spans.Path, toml_spans.Span]
-) -> Iterator[Setting]:
+def _lines(text: str) -> dict[toml_reader.Path, int]:
+    """The line of every key, from 1."""
+    lines = Lines(text)
+    return {path: lines.position(span.start)[0] + 1 for path, span in toml_reader.read(text).where.items()}
+
+
+def _settings(model: BaseModel, at: tuple[str, ...], where: dict[toml_reader.Path, int]) -> Iterator[Setting]:
     for name, field in type(model).model_fields.items():
         path, value = (*at, field.alias or name), getattr(model, name)
         if path == ("town",):
@@ -297,7 +302,7 @@ def _settings(
             yield _setting((*at, name, key), value, f"Changes `{key}` of the preset {name}.", where)
 
 
-def _setting(path: tuple[str, ...], value: object, doc: str, where: dict[toml_spans.Path, toml_spans.Span]) -> Setting:
-    span = where.get(path) or where.get(("town", *path))
+def _setting(path: tuple[str, ...], value: object, doc: str, where: dict[toml_reader.Path, int]) -> Setting:
+    line = where.get(path) or where.get(("town", *path))
     key = ".".join(path)
-    return Setting(key, masked(key, value), f"town.toml:{span.line}" if span else "default", doc)
+    return Setting(key, masked(key, value), f"town.toml:{line}" if line else "default", doc)

@@ -23,6 +23,7 @@ from rgt.model.fields import (
     Name,
     Namespace,
     Regexp,
+    RuntimeName,
     Variable,
     WebUrl,
     WholePath,
@@ -196,7 +197,7 @@ class RigConfig(Section):
     """Commands that must succeed before work lands, in this order."""
     matcher: list[Matcher] = Field(default_factory=list)
     """How to read problems out of the output of gates that no built-in parser knows."""
-    runtime: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    runtime: dict[RuntimeName, dict[str, Any]] = Field(default_factory=dict)
     """Settings of agent runtimes that hold for this rig only."""
 
     @property
@@ -303,9 +304,9 @@ class Runtimes(Section):
     """Which program agents run; `[runtime.<name>]` changes single keys of a preset."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, dict[str, Any]]
+    __pydantic_extra__: dict[RuntimeName, dict[str, Any]]
 
-    default: str = ""
+    default: RuntimeName = ""
     """Runtime of every role that names none; empty: claude, when it is installed."""
 
     @property
@@ -321,13 +322,13 @@ class Runtimes(Section):
 class Role(Section):
     """What the agents of one role run."""
 
-    runtime: str = ""
+    runtime: RuntimeName = ""
     """Runtime of this role; empty: the default runtime."""
     model: str = ""
     """Model, in the words of the runtime; empty: its own default."""
     effort: str = ""
     """Effort, in the words of the runtime; empty: its own default."""
-    fallback: str = ""
+    fallback: RuntimeName = ""
     """Runtime that takes over after two failed attempts in a row; empty: none."""
 
 

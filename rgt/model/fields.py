@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler
@@ -17,6 +18,14 @@ BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^\s\x00-\
 NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d{1,5}))?")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Marks text that names something which a town has: editors offer what there is, and doubt what is not."""
+
+    kind: str
+    """Such as `runtime`."""
 
 
 class Duration:
@@ -133,3 +142,4 @@ WholePath = Annotated[str, AfterValidator(_absolute)]
 WebUrl = Annotated[str, AfterValidator(_web)]
 GitUrl = Annotated[str, AfterValidator(_remote)]
 Regexp = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_regexp)]
+RuntimeName = Annotated[str, Known("runtime")]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rgt.model.errors import RgtError
-from rgt.model.toml_spans import MAX_DEPTH, Path, Span, TooDeep, spans
+from rgt.model.lines import Lines
+from rgt.model.toml_reader import Document, Path, Span, read
+from rgt.model.toml_schema import Schema
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,73 +43,106 @@ WANTED = {
     "model_attributes_type": "a table",
 }
 """What pydantic's type errors ask for, in the words of TOML."""
+NOT_TOML = ("syntax", "bare", "twice", "deep")
+"""Kinds of problems that no model is needed for."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a file. Line and columns count from 1, `end` is the column after the last."""
+    """One thing that is wrong in a file."""
 
-    line: int
-    column: int
-    end: int
+    kind: Literal["syntax", "bare", "twice", "deep", "unknown", "missing", "type", "value", "word"]
+    """`word`: it names something that the town has not, which may come yet; all else is an error."""
+    span: Span
+    """The key or value that is wrong, for a missing key its table; offsets into the text."""
+    path: Path
+    """Way to it; empty where the text is no TOML."""
     message: str
     hint: str = ""
+    instead: str = ""
+    """The word that was probably meant."""
 
 
 def load(model: type[M], text: str, name: str) -> M:
     """`text` as a `model`; raises `RgtError("invalid")` for the first problem, with `name` and its line in front.
 
-    `data["problems"]` of the error lists all of them.
+    What is no TOML comes before all else. `data["problems"]` of the error lists all of them; lines and columns count
+    from 1, `end` is the column after the last character.
     """
     instance, found = check(model, text)
     if instance is not None:
         return instance
-    first = found[0]
+    lines = Lines(text)
+    first = next((p for p in found if p.kind in NOT_TOML), found[0])
+    at, said = _placed(first, lines), first.message
+    if first.kind in ("syntax", "bare"):
+        said = f"not TOML at column {at['column']}: {said}"
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    data = {"file": name, "line": first.line, "column": first.column, "problems": [vars(p) for p in found]}
-    raise RgtError("invalid", f"{name}:{first.line}: {first.message}{more}", first.hint, data)
+    data = {"file": name, "line": at["line"], "column": at["column"], "problems": [_placed(p, lines) for p in found]}
+    raise RgtError("invalid", f"{name}:{at['line']}: {said}{more}", first.hint, data)
 
 
 def check(model: type[M], text: str) -> tuple[M | None, list[Problem]]:
     """`text` as a `model` and no problems, or None and what is wrong, in the order of the file."""
+    return validate(Schema(model), read(text), model)
+
+
+def validate(schema: Schema, document: Document, model: type[M]) -> tuple[M | None, list[Problem]]:
+    """What was read as a `model`, or None and what is wrong, in the order of the file.
+
+    In a file with mistakes in its syntax, what could be read is validated all the same.
+    """
+    found: dict[int, Problem] = {}
+    for mistake in document.mistakes:
+        found.setdefault(mistake.span.start, Problem(mistake.kind, mistake.span, (), _one_line(mistake.message)))
+    if any(mistake.kind == "deep" for mistake in document.mistakes):
+        return None, list(found.values())
+    instance: M | None = None
     try:
-        plain = tomllib.loads(text)
-        where = spans(text)
-    except TooDeep as e:
-        return None, [Problem(e.line, 1, 1, f"tables and lists are nested more than {MAX_DEPTH} deep")]
-    except RecursionError:
-        return None, [Problem(1, 1, 1, f"tables and lists are nested more than {MAX_DEPTH} deep")]
-    except ValueError as e:
-        return None, [_syntax(str(e), text)]
-    try:
-        return model.model_validate(plain), []
+        instance = model.model_validate(document.plain)
     except ValidationError as e:
-        errors = e.errors(include_url=False)
-    found: dict[tuple[int, int], Problem] = {}
-    for error in errors:
-        problem = _problem(model, error, where)
-        found.setdefault((problem.line, problem.column), problem)
-    return None, [found[at] for at in sorted(found)]
+        for problem in problems(schema, document, e):
+            found.setdefault(problem.span.start, problem)
+    return None if found else instance, [found[at] for at in sorted(found)]
+
+
+def problems(schema: Schema, document: Document, e: ValidationError, base: Path = ()) -> list[Problem]:
+    """What a model says of the table at `base`; in a half-written file without what follows from its mistakes."""
+    found = []
+    for error in e.errors(include_url=False):
+        context = error.get("ctx", {})
+        path = _written((*base, *error["loc"], *context.get("at", ())), document.where, error["type"] == "missing")
+        said = _said(schema, error, path)
+        if document.mistakes and ("at" in context or (said.kind == "missing" and path in document.where)):
+            continue
+        span = _place(document, path, said.kind)
+        if any(m.span.start < span.end and span.start < m.span.end for m in document.mistakes):
+            continue
+        found.append(Problem(said.kind, span, path, said.message, said.hint, said.instead))
+    return found
 
 
 def problem(model: type[BaseModel], e: ValidationError) -> Problem:
     """The first thing that is wrong with values that come from no text: message and hint, no place."""
     error = e.errors(include_url=False)[0]
     loc = error["loc"]
-    return _problem(model, error, {loc[:n]: Span(1, 1, 1) for n in range(1, len(loc) + 1)})
+    path = _written(loc, {loc[:n]: Span(0, 0) for n in range(1, len(loc) + 1)}, error["type"] == "missing")
+    return _said(Schema(model), error, path)
 
 
 def near(given: str, known: Iterable[str]) -> str:
     """A suggestion for a word that nobody knows; empty when none comes near."""
-    return _near(given, known)
+    return _meant(nearest(given, known))
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The known word that comes nearest; empty when none comes near."""
+    return next(iter(difflib.get_close_matches(given.lower(), list(known), n=1, cutoff=0.6)), "")
 
 
 def keys(model: type[BaseModel], path: Path) -> dict[str, str]:
     """The keys that the table at `path` of a `model` may have, each with its sentence."""
-    owner = _model_at(model, path)
-    if owner is None:
-        return {}
-    return {field.alias or name: field.description or "" for name, field in owner.model_fields.items()}
+    return {name: key.doc for name, key in Schema(model).keys(path).known.items()}
 
 
 def table(path: Path) -> str:
@@ -119,41 +153,58 @@ def table(path: Path) -> str:
     return f"[[{names}]]" if isinstance(path[-1], int) else f"[{names}]"
 
 
-def _syntax(message: str, text: str) -> Problem:
-    lines = text.split("\n")
-    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    what = message[: found.start()] if found else message.partition(";")[0]
-    if found and found[1]:
-        line, column = int(found[1]), int(found[2])
+def unknown(schema: Schema, path: Path, value: object) -> Problem:
+    """The problem of a key that no table has at `path`, without its place."""
+    key, holder = str(path[-1]), path[:-1]
+    known = schema.keys(holder).known
+    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        tail: Path = (0,) if isinstance(value, list) else ()
+        message = f"unknown table {table((*path, *tail))}"
     else:
-        # Only a number too long for Python carries no place: it is the longest run of digits there is.
-        digits = max(re.finditer(r"[\d_]+", text), key=lambda m: len(m[0]), default=None)
-        at = len(text) if found or digits is None else digits.start()
-        line = text.count("\n", 0, at) + 1
-        column = at - (text.rfind("\n", 0, at) + 1) + 1
-    width = len(lines[line - 1]) if line <= len(lines) else 0
-    what = what[:1].lower() + what[1:]
-    return Problem(line, column, max(column, width + 1), f"not TOML at column {column}: {what}")
+        message = f"unknown key `{key}` {'in' if holder else 'at'} {table(holder)}"
+    homes = [("in " if at else "at ") + table(at) for at, has in schema.places() if key in has.known and at != holder]
+    instead = ""
+    if 1 <= len(homes) <= 2:
+        hint = f"`{key}` belongs {' or '.join(homes)}"
+    elif instead := nearest(key, known):
+        hint = _meant(instead)
+    else:
+        hint = f"known keys: {', '.join(known)}" if known else ""
+    return Problem("unknown", Span(0, 0), path, _one_line(message), _one_line(hint), instead)
 
 
-def _problem(model: type[BaseModel], error: ErrorDetails, where: dict[Path, Span]) -> Problem:
+def _placed(p: Problem, lines: Lines) -> dict[str, Any]:
+    line, column = lines.position(p.span.start)
+    end_line, end = lines.position(p.span.end)
+    places = {"line": line + 1, "column": column + 1, "end_line": end_line + 1, "end": end + 1}
+    return {**places, "message": p.message, "hint": p.hint}
+
+
+def _place(document: Document, path: Path, kind: str) -> Span:
+    """A wrong value is marked itself, all else at its key or, where that is not written, its table."""
+    if kind in ("type", "value") and path in document.values:
+        return document.values[path].span
+    return next((document.where[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.where), Span(0, 0))
+
+
+def _said(schema: Schema, error: ErrorDetails, path: Path) -> Problem:
+    """What an error means in the words of TOML; without its place."""
     context = error.get("ctx", {})
-    path = _written((*error["loc"], *context.get("at", ())), where, error["type"] == "missing")
-    span = next((where[path[:n]] for n in range(len(path), 0, -1) if path[:n] in where), Span(1, 1, 1))
     kind, value = error["type"], error["input"]
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    hint = ""
+    hint = instead = ""
+    sort: Literal["missing", "type", "value"] = "value"
     if kind == "extra_forbidden":
-        message, hint = _unknown(model, path, value)
-    elif kind == "missing":
-        message = f"`{path[-1]}` is missing in {table(path[:-1])}"
+        return unknown(schema, path, value)
+    if kind == "missing":
+        sort, message = "missing", f"`{path[-1]}` is missing in {table(path[:-1])}"
     elif kind in WANTED:
-        message = f"`{key}` must be {WANTED[kind]}, not {TYPES.get(type(value), 'this')}"
-        hint = _near(key, [known for known in keys(model, path[:-1]) if known != key])
+        sort, message = "type", f"`{key}` must be {WANTED[kind]}, not {TYPES.get(type(value), 'this')}"
+        hint = near(key, [known for known in schema.keys(path[:-1]).known if known != key])
     elif kind == "literal_error":
         message = f"`{key}` must be {context['expected']}".replace("'", "")
-        words = re.findall(r"'([^']*)'", context["expected"])
-        hint = _near(str(value), words)
+        instead = nearest(str(value), re.findall(r"'([^']*)'", context["expected"]))
+        hint = _meant(instead)
     elif kind == "value_error":
         message = f"`{key}` is not valid: {context['error']}"
     elif kind == "string_too_short" or (kind == "too_short" and context.get("min_length") == 1):
@@ -167,7 +218,7 @@ def _problem(model: type[BaseModel], error: ErrorDetails, where: dict[Path, Span
     else:
         said = error["msg"].removeprefix("Input ")
         message = f"`{key}` {said[:1].lower()}{said[1:]}"
-    return Problem(span.line, span.column, span.end, _one_line(message), _one_line(hint))
+    return Problem(sort, Span(0, 0), path, _one_line(message), _one_line(hint), instead)
 
 
 def _one_line(said: str) -> str:
@@ -176,7 +227,7 @@ def _one_line(said: str) -> str:
     return said if len(said) <= 240 else said[:239] + "…"
 
 
-def _written(path: Path, where: dict[Path, Span], missing: bool) -> Path:
+def _written(path: Path, where: Mapping[Path, Span], missing: bool) -> Path:
     """`path` as the file has it: a union adds its branches to it, a lone table in place of a list a 0."""
     found: Path = ()
     for at, part in enumerate(path):
@@ -192,52 +243,5 @@ def _bound(context: dict[str, Any]) -> str:
     return next((f"{word} {context[sign]:g}" for sign, word in words.items() if sign in context), "")
 
 
-def _unknown(model: type[BaseModel], path: Path, value: object) -> tuple[str, str]:
-    key, holder = str(path[-1]), path[:-1]
-    known = keys(model, holder)
-    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
-        tail: Path = (0,) if isinstance(value, list) else ()
-        message = f"unknown table {table((*path, *tail))}"
-    else:
-        message = f"unknown key `{key}` {'in' if holder else 'at'} {table(holder)}"
-    homes = [("in " if at else "at ") + table(at) for at, names in _tables(model) if key in names and at != holder]
-    if 1 <= len(homes) <= 2:
-        return message, f"`{key}` belongs {' or '.join(homes)}"
-    if near := _near(key, known):
-        return message, near
-    return message, f"known keys: {', '.join(known)}" if known else ""
-
-
-def _near(given: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(given.lower(), list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""
-
-
-def _tables(model: type[BaseModel]) -> Iterator[tuple[Path, dict[str, str]]]:
-    yield (), keys(model, ())
-    for name, field in model.model_fields.items():
-        inner, listed = _model_of(field.annotation)
-        if inner is not None:
-            path: Path = (field.alias or name,)
-            yield ((*path, 0) if listed else path), keys(model, path)
-
-
-def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    at: type[BaseModel] | None = model
-    for part in path:
-        if isinstance(part, int):
-            continue
-        fields = at.model_fields.items() if at else ()
-        at = next((_model_of(f.annotation)[0] for name, f in fields if (f.alias or name) == part), None)
-    return at
-
-
-def _model_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The model inside an annotation such as `list[Gate]` or `Gate | None`, and whether it is a list."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    for inner in get_args(annotation):
-        found, _ = _model_of(inner)
-        if found:
-            return found, getattr(annotation, "__origin__", None) is list
-    return None, False
+def _meant(word: str) -> str:
+    return f"did you mean {word}?" if word else ""

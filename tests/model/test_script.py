@@ -42,7 +42,7 @@ def test_reads_the_lists() -> None:
 
 MISTAKES = [
     ("", 1, "`start` is missing in the top of the file", ""),
-    ("[[start]]\ndo = ", 2, "not TOML at column 6", ""),
+    ("[[start]]\ndo = ", 2, "not TOML at column 4", ""),
     ('[[start]]\ndo = "hang"\n[[begin]]\ndo = "hang"\n', 3, "unknown table [[begin]]", "known keys: start"),
     ('[[start]]\ndo = "say"\ntxt = "hi"\n', 3, "unknown key `txt` in [[start]]", "did you mean text?"),
     ('[[start]]\n\ndo = "comit"\n', 3, "`do` must be write, append,", "did you mean commit?"),
