@@ -92,18 +92,23 @@ def validate(schema: Schema, document: Document, model: type[M]) -> tuple[M | No
 
     In a file with mistakes in its syntax, what could be read is validated all the same.
     """
-    found: dict[int, Problem] = {}
-    for mistake in document.mistakes:
-        found.setdefault(mistake.span.start, Problem(mistake.kind, mistake.span, (), _one_line(mistake.message)))
-    if any(mistake.kind == "deep" for mistake in document.mistakes):
-        return None, list(found.values())
+    found = [Problem(m.kind, m.span, (), _one_line(m.message)) for m in document.mistakes]
+    if any(problem.kind == "deep" for problem in found):
+        return None, found
     instance: M | None = None
     try:
         instance = model.model_validate(document.plain)
     except ValidationError as e:
-        for problem in problems(schema, document, e):
-            found.setdefault(problem.span.start, problem)
-    return None if found else instance, [found[at] for at in sorted(found)]
+        found += problems(schema, document, e)
+    return None if found else instance, distinct(found)
+
+
+def distinct(found: Iterable[Problem]) -> list[Problem]:
+    """One problem a place, the first of each, but all that is missing there; in the order of the text."""
+    places: dict[tuple[int, Path], Problem] = {}
+    for problem in found:
+        places.setdefault((problem.span.start, problem.path if problem.kind == "missing" else ()), problem)
+    return sorted(places.values(), key=lambda problem: problem.span.start)
 
 
 def problems(schema: Schema, document: Document, e: ValidationError, base: Path = ()) -> list[Problem]:
@@ -137,7 +142,8 @@ def near(given: str, known: Iterable[str]) -> str:
 
 def nearest(given: str, known: Iterable[str]) -> str:
     """The known word that comes nearest; empty when none comes near."""
-    return next(iter(difflib.get_close_matches(given.lower(), list(known), n=1, cutoff=0.6)), "")
+    plain = {word.lower(): word for word in known}
+    return next((plain[word] for word in difflib.get_close_matches(given.lower(), plain, n=1, cutoff=0.6)), "")
 
 
 def keys(model: type[BaseModel], path: Path) -> dict[str, str]:

@@ -65,7 +65,10 @@ class Entry(NamedTuple):
     """One `key = value`, from its key to the end of its value."""
 
     path: Path
+    key: Span
     span: Span
+    inline: bool
+    """Whether it stands in an inline table."""
 
 
 class Table(NamedTuple):
@@ -299,7 +302,8 @@ class _Reader:
         equals = self.i
         self.skip(BLANK)
         value = self.value(path, depth, equals)
-        self.document.entries.append(Entry(path, Span(start, max(self.i, equals))))
+        whole = Span(start, max(self.i, equals))
+        self.document.entries.append(Entry(path, Span(start, end), whole, depth > 0))
         if name in values:
             self.twice(name, span)
         elif name and value is not ABSENT:

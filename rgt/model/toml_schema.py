@@ -101,19 +101,18 @@ class Schema:
         """What the value at `path` may be; none when nothing can stand there."""
         at: Shape | None = _of_model(self.model)
         for part in path:
-            if at is None:
-                return None
-            if isinstance(part, int):
-                at = at.item or (at if at.kind == "table" else None)
-                continue
-            at = at.item if at.item and at.kind == "list" else at
-            keys = self._keys(at)
-            if part in keys.known:
-                at = keys.known[part].shape
-            else:
-                word = self.words.get(keys.names, {}).get(part)
-                at = replace(keys.rest, word=word) if keys.rest and word else keys.rest
+            at = self.inside(at, part) if at else None
         return at
+
+    def inside(self, shape: Shape, part: str | int) -> Shape | None:
+        """What one key of a table, or one element of a list, may be."""
+        if isinstance(part, int):
+            return shape.item or (shape if shape.kind == "table" else None)
+        keys = self._keys(shape.item if shape.item and shape.kind == "list" else shape)
+        if part in keys.known:
+            return keys.known[part].shape
+        word = self.words.get(keys.names, {}).get(part)
+        return replace(keys.rest, word=word) if keys.rest and word else keys.rest
 
     def keys(self, path: Path) -> Keys:
         """What the table at `path` may hold; nothing when there can be no table."""
@@ -176,6 +175,7 @@ def _changing(word: Word) -> Keys:
     return Keys(known, Shape() if word.settings is None else None)
 
 
+@functools.cache
 def _of_model(model: type[BaseModel]) -> Shape:
     rest = Shape()
     if model.model_config.get("extra") != "allow":

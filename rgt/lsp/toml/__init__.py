@@ -1,0 +1,1 @@
+"""Language services for the TOML files of a town, made from their models. Pure: nothing here knows an editor."""
