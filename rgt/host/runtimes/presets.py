@@ -7,6 +7,7 @@ import functools
 import glob
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,15 @@ def load_preset(home: Home, name: str) -> Preset:
 def available(home: Home) -> dict[str, bool]:
     """Every known runtime by name, and whether it could start here: its preset is valid, its program installed."""
     return {name: _usable(home, name) for name in sorted(_files(home))}
+
+
+def valid(home: Home) -> list[Preset]:
+    """Every known runtime whose preset has no mistake, by name."""
+    found = []
+    for name in sorted(_files(home)):
+        with suppress(RgtError, OSError):
+            found.append(load_preset(home, name))
+    return found
 
 
 def configured(home: Home, name: str, rig: str = "") -> Preset:

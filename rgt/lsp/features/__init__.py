@@ -26,6 +26,7 @@ FEATURES = (
     "pulls",
     "symbols",
     "terminals",
+    "toml_files",
 )
 """Modules of this package; their order does not matter."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -33,6 +34,10 @@ class Item:
     """What it means, in Markdown."""
     wanted: bool = False
     """Whether the table is wrong without it."""
+
+    def typed_as(self, written: str) -> str:
+        """The label with the brackets or quotes of what is `written` already, for editors that compare the two."""
+        return (re.match(r"[\['\"]*", written) or [""])[0] + self.label.strip("[]'\"")
 
 
 def completions(schema: Schema, document: Document, offset: int) -> list[Item]:
