@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from rgt.model.errors import RgtError
 from rgt.model.lines import Lines
 from rgt.model.toml_reader import Document, Path, Span, read
-from rgt.model.toml_schema import Schema
+from rgt.model.toml_schema import BOUNDS, Schema, number
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -167,8 +167,8 @@ def unknown(schema: Schema, path: Path, value: object) -> Problem:
         tail: Path = (0,) if isinstance(value, list) else ()
         message = f"unknown table {table((*path, *tail))}"
     else:
-        message = f"unknown key `{key}` {'in' if holder else 'at'} {table(holder)}"
-    homes = [("in " if at else "at ") + table(at) for at, has in schema.places() if key in has.known and at != holder]
+        message = f"unknown key `{key}` {_in(holder)}"
+    homes = [_in(at) for at, has in schema.places() if key in has.known and at != holder]
     instead = ""
     if 1 <= len(homes) <= 2:
         hint = f"`{key}` belongs {' or '.join(homes)}"
@@ -177,6 +177,10 @@ def unknown(schema: Schema, path: Path, value: object) -> Problem:
     else:
         hint = f"known keys: {', '.join(known)}" if known else ""
     return Problem("unknown", Span(0, 0), path, _one_line(message), _one_line(hint), instead)
+
+
+def _in(path: Path) -> str:
+    return f"{'in' if path else 'at'} {table(path)}"
 
 
 def _placed(p: Problem, lines: Lines) -> dict[str, Any]:
@@ -203,10 +207,11 @@ def _said(schema: Schema, error: ErrorDetails, path: Path) -> Problem:
     if kind == "extra_forbidden":
         return unknown(schema, path, value)
     if kind == "missing":
-        sort, message = "missing", f"`{path[-1]}` is missing in {table(path[:-1])}"
+        sort, message = "missing", f"`{path[-1]}` is missing {_in(path[:-1])}"
     elif kind in WANTED:
         sort, message = "type", f"`{key}` must be {WANTED[kind]}, not {TYPES.get(type(value), 'this')}"
-        hint = near(key, [known for known in schema.keys(path[:-1]).known if known != key])
+        known = schema.keys(path[:-1]).known
+        hint = near(key, known) if key not in known else ""
     elif kind == "literal_error":
         message = f"`{key}` must be {context['expected']}".replace("'", "")
         instead = nearest(str(value), re.findall(r"'([^']*)'", context["expected"]))
@@ -245,8 +250,7 @@ def _written(path: Path, where: Mapping[Path, Span], missing: bool) -> Path:
 
 
 def _bound(context: dict[str, Any]) -> str:
-    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    return next((f"{word} {context[sign]:g}" for sign, word in words.items() if sign in context), "")
+    return next((f"{word} {number(context[sign])}" for sign, word in BOUNDS.items() if sign in context), "")
 
 
 def _meant(word: str) -> str:

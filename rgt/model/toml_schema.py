@@ -23,6 +23,7 @@ LABELS: dict[Any, tuple[Kind, str]] = {
     float: ("number", "a number"),
     Duration: ("text", 'a time such as "10m"'),
 }
+BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,11 @@ def as_toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | int | float) else ""
 
 
+def number(n: float) -> str:
+    """A number as people write it."""
+    return str(int(n)) if n == int(n) else f"{n:g}"
+
+
 @functools.cache
 def _fields(model: type[BaseModel]) -> dict[str, Key]:
     return {info.alias or name: _key(info.alias or name, info) for name, info in model.model_fields.items()}
@@ -219,7 +225,9 @@ def _or(words: list[str]) -> str:
 
 
 def _bounds(metadata: Any) -> str:
-    said = {"ge": "at least {:g}", "gt": "more than {:g}", "le": "at most {:g}", "lt": "less than {:g}"}
-    found = [f.format(getattr(m, name)) for m in metadata for name, f in said.items() if hasattr(m, name)]
-    found += [f"at most {m.max_length} characters" for m in metadata if getattr(m, "max_length", None)]
-    return "".join(f", {bound}" for bound in found)
+    found = {name: getattr(m, name) for m in metadata for name in BOUNDS if hasattr(m, name)}
+    if "ge" in found and "le" in found:
+        return f", {number(found['ge'])} to {number(found['le'])}"
+    said = [f"{BOUNDS[name]} {number(bound)}" for name, bound in found.items()]
+    said += [f"at most {m.max_length} characters" for m in metadata if getattr(m, "max_length", None)]
+    return "".join(f", {bound}" for bound in said)

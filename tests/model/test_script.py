@@ -41,7 +41,7 @@ def test_reads_the_lists() -> None:
 
 
 MISTAKES = [
-    ("", 1, "`start` is missing in the top of the file", ""),
+    ("", 1, "`start` is missing at the top of the file", ""),
     ("[[start]]\ndo = ", 2, "not TOML at column 4", ""),
     ('[[start]]\ndo = "hang"\n[[begin]]\ndo = "hang"\n', 3, "unknown table [[begin]]", "known keys: start"),
     ('[[start]]\ndo = "say"\ntxt = "hi"\n', 3, "unknown key `txt` in [[start]]", "did you mean text?"),
@@ -130,7 +130,7 @@ PRESET = 'name = "x"\ncommand = ["x", "{agent_dir}"]\n'
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('name = "x"\n', 1, "`command` is missing in the top of the file"),
+        ('name = "x"\n', 1, "`command` is missing at the top of the file"),
         (PRESET + "redy = 1\n", 3, "unknown key `redy`"),
         ('name = "x"\ncommand = ["x", "{home}"]\n', 2, "there is no {home}"),
         (PRESET + 'ready = "smoke"\n', 3, "`ready` must be file, hook or delay"),

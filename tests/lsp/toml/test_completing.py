@@ -75,7 +75,7 @@ def test_what_is_taken_replaces_what_was_typed(service: Service, marked: str, la
 def test_an_item_says_what_it_means() -> None:
     items = {item.label: item for item in RIG.completions("", 0)}
     slots = items["slots"]
-    assert slots.detail == "a whole number, at least 1, at most 64"
+    assert slots.detail == "a whole number, 1 to 64"
     assert slots.doc == "How many candidates are tested at the same time.\n\nDefault: `1`"
     assert slots.snippet == "slots = ${1:1}"
     assert items["strategy"].snippet == 'strategy = "${1|squash,rebase,merge|}"'

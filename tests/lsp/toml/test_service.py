@@ -44,7 +44,7 @@ DIAGNOSTICS = [
     (RIG, "[setup]\ncopy = ['a', '../b']", ["'../b'|`copy` is not valid: write a path inside"]),
     (RIG, "strategy = 'squish'", ["'squish'|`strategy` must be squash, rebase or merge"]),
     (RIG, "[[matcher]]\npattern = { regexp = '(' }", ["'('|`regexp` is not valid: not a regular expression"]),
-    (PRESET, "command = ['x']", ["|`name` is missing in the top of the file"]),
+    (PRESET, "command = ['x']", ["|`name` is missing at the top of the file"]),
     (PRESET, "name = 'his'\ncommand = ['x']", ["'his'|`name` is not that of the file, mine"]),
     (PRESET, "name = 'mine'\ncommand = ['{agent}']", ["'{agent}'|`command` is not valid: there is no {agent}"]),
     (RIG, "a = " + "[" * 99, ["[|tables and lists are nested more than 32 deep"]),

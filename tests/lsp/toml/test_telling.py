@@ -8,7 +8,7 @@ from rgt.lsp.toml.service import Service
 from tests.lsp.toml.files import PRESET, RIG, TOWN, caret
 
 HOVERS = [
-    (RIG, "sl|ots = 2", "slots|**slots**: a whole number, at least 1, at most 64\n\nHow many candidates"),
+    (RIG, "sl|ots = 2", "slots|**slots**: a whole number, 1 to 64\n\nHow many candidates"),
     (RIG, "slots = |2", "2|**slots**: a whole number"),
     (RIG, "strategy = 'sq|uash'", "'squash'|**strategy**: squash, rebase or merge"),
     (RIG, "[[ga|te]]", "gate|**gate**: a list of tables\n\nCommands that must succeed"),
