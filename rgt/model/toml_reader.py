@@ -26,8 +26,8 @@ LONG = re.compile(r'"""(?:[^\\]|\\.)*?"""+|\'\'\'.*?\'\'\'+', re.DOTALL)
 SCALAR = re.compile(r"[^,\]}#\r\n]*")
 LINE = re.compile(r"[^\r\n]*")
 STATEMENT = re.compile(
-    r"(?:\"[^\"\r\n]*\"|'[^'\r\n]*'|[A-Za-z0-9_-]+)(?:\s*\.\s*[\w\"'-]+)*[ \t]*=|"
-    r"\[{1,2}[ \t]*(?!(?:true|false|inf|nan)\b)[A-Za-z_][\w-]*[\w.\"' \t-]*\]{1,2}[ \t]*(?:#[^\n]*)?(?:\r?\n|$)"
+    r"(?:\"[^\"\r\n]*\"|'[^'\r\n]*'|[A-Za-z0-9_-]+)(?:[ \t]*\.[ \t]*[\w\"'-]+)*[ \t]*=|"
+    r"\[{1,2}[ \t]*(?!(?:true|false|inf|nan)\b)[A-Za-z_][\w.\"' \t-]*\]{1,2}[ \t]*(?:#[^\n]*)?(?:\r?\n|$)"
 )
 """A `key =` or a `[header]`, which at the start of a line can be no element of a list."""
 SMALL = re.compile(r"-?(?:0|[1-9]\d{0,17})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,12 +33,19 @@ class Fold(NamedTuple):
 
 def symbols(document: Document) -> list[Symbol]:
     """Keys at the top, then each table with its keys, in the order of the text."""
-    first = min((t.header.start for t in document.tables), default=len(document.text) + 1)
-    found = list(_keys(document, Span(0, first)))
-    for table in document.tables:
+    keys = [
+        Symbol(document.text[slice(*entry.key)], entry.span, entry.key)
+        for entry in document.entries
+        if not entry.inline and entry.key.end > entry.key.start
+    ]
+    starts = [key.span.start for key in keys]
+    headers = [table.header.start for table in document.tables]
+    bounds = [bisect_left(starts, at) for at in [*headers, len(document.text)]]
+    found = keys[: bounds[0]]
+    for at, table in enumerate(document.tables):
         named = document.values.get((*table.path, "name"))
         detail = document.text[slice(*named.span)].strip("\"' ") if named else ""
-        inner = _keys(document, Span(table.header.end, table.end))
+        inner = tuple(keys[bounds[at] : bounds[at + 1]])
         text = document.text[slice(*table.header)]
         found.append(Symbol(text, Span(table.header.start, table.end), table.header, inner, detail))
     return found
@@ -50,11 +58,3 @@ def folds(document: Document) -> list[Fold]:
     spans += [v.span for v in document.values.values() if v.kind != "absent"]
     found = {Fold(lines.position(s.start)[0], lines.position(s.end)[0]) for s in spans}
     return sorted(fold for fold in found if fold.last > fold.first)
-
-
-def _keys(document: Document, within: Span) -> tuple[Symbol, ...]:
-    return tuple(
-        Symbol(document.text[slice(*entry.key)], entry.span, entry.key)
-        for entry in document.entries
-        if within.start <= entry.span.start < within.end and not entry.inline and entry.key.end > entry.key.start
-    )
