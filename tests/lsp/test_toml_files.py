@@ -23,10 +23,13 @@ def at(uri: str, line: int, character: int) -> dict[str, Any]:
 
 
 async def diagnostics(vim: Editor, uri: str) -> list[dict[str, Any]]:
-    """What the editor is told about a document, once it is told something."""
+    """What the editor is told about a document, or hears when it asks."""
+    assert vim.result is not None
+    if vim.result.capabilities.diagnostic_provider:
+        told = await vim.ask(types.TEXT_DOCUMENT_DIAGNOSTIC, {"textDocument": {"uri": uri}})
+        return list(told["items"])
     told = await vim.hears("textDocument/publishDiagnostics", lambda p: p["uri"] == uri)
-    found: list[dict[str, Any]] = told["diagnostics"]
-    return found
+    return list(told["diagnostics"])
 
 
 @pytest.fixture
