@@ -104,6 +104,18 @@ async def test_runtimes_of_the_home_are_known(town: LiveTown) -> None:
         assert found["message"] == "`name` is not that of the file, mine; did you mean mine?"
 
 
+async def test_a_preset_that_is_saved_is_known_to_the_others(town: LiveTown) -> None:
+    town.home.runtimes.mkdir(parents=True)
+    text = 'name = "mine"\ncommand = ["mine"]\n'
+    async with editor(town.env) as vim:
+        uri = write(vim, town, 'runtime.default = "mine"\n')
+        assert len(await diagnostics(vim, uri)) == 1
+        preset = write(vim, town, text, "config/runtimes/mine.toml")
+        (town.home.runtimes / "mine.toml").write_text(text)
+        vim.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(preset)))
+        await vim.hears("textDocument/publishDiagnostics", lambda p: p["uri"] == uri and not p["diagnostics"])
+
+
 async def test_other_toml_files_are_none_of_ours(town: LiveTown) -> None:
     async with editor(town.env) as vim:
         other = vim.open("[limits\n", (town.root / "town.toml").as_uri(), "toml")

@@ -44,6 +44,7 @@ def register(server: RgtServer) -> None:
     files = Files(server)
     server.on_text(files.check)
     server.on_close(files.forget)
+    server.offer(types.TEXT_DOCUMENT_DID_SAVE, files.saved)
     actions = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
     server.offer(
         types.TEXT_DOCUMENT_COMPLETION, files.completions, types.CompletionOptions(trigger_characters=TRIGGERS)
@@ -94,6 +95,15 @@ class Files:
         if (page := self._page(document, anew=True)) is not None:
             found = [page.diagnostic(problem) for problem in page.service.diagnostics(page.text)]
             self._server.sink.put(SOURCE, document.uri, found)
+
+    def saved(self, params: types.DidSaveTextDocumentParams) -> None:
+        """With a preset, what others may name has changed."""
+        kind = self._kinds.get(params.text_document.uri)
+        if kind is None or not kind[0].named:
+            return
+        for uri in list(self._services):
+            if (document := self._server.document(uri)) is not None:
+                self.check(document)
 
     def forget(self, uri: str) -> None:
         """A document was closed."""
