@@ -66,8 +66,12 @@ def joined(one: Any, other: Any) -> Any:
 def merged(method: str, answers: list[Any]) -> Any:
     """One answer from those of several features; None when none of them has one."""
     given = [a for a in answers if a is not None]
+    if method == types.TEXT_DOCUMENT_COMPLETION and any(isinstance(a, types.CompletionList) for a in given):
+        whole = [a if isinstance(a, types.CompletionList) else types.CompletionList(False, a) for a in given]
+        items = [item for a in whole for item in a.items]
+        return types.CompletionList(is_incomplete=any(a.is_incomplete for a in whole), items=items)
     if method in LISTS:
-        return [x for a in given for x in (getattr(a, "items", a) if not isinstance(a, list) else a)] if given else None
+        return [x for a in given for x in a] if given else None
     if method == types.TEXT_DOCUMENT_HOVER and len(given) > 1:
         texts = [a.contents.value for a in given]
         contents = types.MarkupContent(given[0].contents.kind, "\n\n---\n\n".join(texts))

@@ -16,7 +16,7 @@ from rgt.client.socket import SocketTown
 from rgt.lsp import features
 from rgt.lsp.documents import item_page, needs_page, queue_page, town_page
 from rgt.lsp.mentions import find, place_in, remarks, units
-from rgt.lsp.offers import Offers, joined
+from rgt.lsp.offers import Offers, joined, merged
 from rgt.lsp.registry import operations
 from rgt.lsp.server import RgtServer
 from rgt.lsp.town import Town
@@ -248,3 +248,13 @@ async def test_settings(given: Any, code_lens: bool, inlay_hints: bool) -> None:
     server, _ = server_for("helix")
     server.settings.take(given)
     assert (server.settings.now.code_lens, server.settings.now.inlay_hints) == (code_lens, inlay_hints)
+
+
+def test_completions_of_several_features_stay_incomplete() -> None:
+    """Else an editor would not ask again while one types, and what was left out would never be offered."""
+    some = types.CompletionList(is_incomplete=True, items=[types.CompletionItem("gt-aaaaa")])
+    method = types.TEXT_DOCUMENT_COMPLETION
+    both = merged(method, [some, None, [types.CompletionItem("name")]])
+    assert (both.is_incomplete, [i.label for i in both.items]) == (True, ["gt-aaaaa", "name"])
+    assert [i.label for i in merged(method, [None, [types.CompletionItem("name")]])] == ["name"]
+    assert merged(method, [None, None]) is None

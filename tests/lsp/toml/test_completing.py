@@ -32,7 +32,7 @@ COMPLETIONS = [
     (TOWN, "name = '''\n|'''", []),
     (RIG, "strategy = |", ['"squash"', '"rebase"', '"merge"']),
     (RIG, "target = |", ['"main"']),
-    (RIG, "[[gate]]\n|", ["name", "run", "timeout", "[source]", "[setup]", "[[gate]]", "[[matcher]]"]),
+    (RIG, "[[gate]]\n|", ["name", "run", "timeout", "report", "[source]", "[setup]", "[[gate]]", "[[matcher]]"]),
     (RIG, "[[gate]]\nname = 'a'\n[[gate]]\n|", ["name", "run", "timeout"]),
     (RIG, "[[gate]]\ntimeout = |", ['"10m"']),
     (RIG, "[[matcher]]\n[[matcher.pattern]]\nkind = |", ['"file"', '"location"']),
