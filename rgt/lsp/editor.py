@@ -23,7 +23,7 @@ whoever offers it, announced (VS Code) or not (Helix)."""
 OWN = {
     "serverStatus": "wants `rgt/serverStatus`",
     "townChanged": "wants `rgt/townChanged`",
-    "documents": "opens `rgt:` documents itself, with `rgt.server.document`",
+    "documents": "opens `rgt:` pages with `rgt.server.document`, and takes `workspace/textDocumentContent/refresh`",
     "commands": "list of the commands below that it has",
 }
 """What our own extensions announce below `experimental.rgt`."""

@@ -4,21 +4,21 @@ start whenever something breaks."""
 from __future__ import annotations
 
 import asyncio
-import importlib
+import json
 import logging
+import sys
 import time
-from contextlib import aclosing
-from datetime import timedelta
-from typing import Any
+from contextlib import aclosing, suppress
 
 from rgt.client.here import Outside
-from rgt.client.socket import SocketTown
+from rgt.client.socket import LIMIT, SocketTown
 from rgt.host.config import read_env
 from rgt.host.daemon import daemon_child
 from rgt.lsp.town import Health, Town
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
+from rgt.model.rows import Row
 
 log = logging.getLogger(__name__)
 PAUSE = 0.4
@@ -116,42 +116,28 @@ async def without_worker(town: Town, outside: Outside) -> None:
     """Follow Temporal itself, where it runs, until a worker answers again or Temporal does not."""
     if not read_env(outside.home).temporal_address:
         return
-    # Importing Temporal's client takes a third of a second, in which editors want answers.
-    feed = await asyncio.to_thread(importlib.import_module, "rgt.client.feed")
-    from temporalio.api.workflowservice import v1 as workflowservice
-
+    pipe = asyncio.subprocess.PIPE
+    remains = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "rgt.lsp.remains", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL,
+        limit=LIMIT,
+    )  # fmt: skip
+    reading = asyncio.create_task(_read(town, remains))
     try:
-        client = await outside.temporal()
-        live = feed.Live()
-        async for change in feed.follow(client, wait=False):
-            live.take(change)
-        town.take(live.rows(), whole=True)
+        while not reading.done() and not await answers(outside.socket):
+            await asyncio.wait([reading], timeout=PAUSE)
+    finally:
+        reading.cancel()
+        with suppress(ProcessLookupError):
+            remains.kill()
+        await remains.wait()
+
+
+async def _read(town: Town, remains: asyncio.subprocess.Process) -> None:
+    assert remains.stdout is not None
+    while line := await remains.stdout.readline():
+        told = json.loads(line)
+        town.take([Row.model_validate(r) for r in told["rows"]], told["whole"])
         town.feels(Health("warning", "no worker answers; what you see is from Temporal — `rgt start`"))
-        following = asyncio.create_task(_on(town, feed, client, live.seq))
-        # Whether anybody comes back is for this loop to see; the library's own tries only fill the log.
-        logging.getLogger("temporalio").setLevel(logging.ERROR)
-        try:
-            while not await answers(outside.socket):
-                await client.workflow_service.get_system_info(
-                    workflowservice.GetSystemInfoRequest(), retry=False, timeout=timedelta(seconds=3)
-                )
-                await asyncio.sleep(PAUSE)
-        finally:
-            following.cancel()
-            await asyncio.wait([following])
-    except RgtError as e:
-        log.debug("%s", e.message)
-    except Exception as e:
-        # Temporal's own errors cannot be named here without importing it.
-        log.info("Temporal does not answer: %s", e)
-
-
-async def _on(town: Town, feed: Any, client: Any, seq: int) -> None:
-    """Follow the town's history; what came before `seq` is known."""
-    live = feed.Live()
-    live.listen(lambda at, row: town.take([row]) if at > seq else None)
-    async for change in feed.follow(client):
-        live.take(change)
 
 
 async def answers(socket: SocketTown) -> bool:

@@ -50,7 +50,7 @@ class RgtServer(LanguageServer):
     def __init__(self, outside: Outside) -> None:
         super().__init__("rgt", rgt.__version__, protocol_cls=Protocol, converter_factory=default_converter)
         self.outside = outside
-        """Carries out operations. Only commands may wait for it."""
+        """The way to the town, and who we are in it."""
         self.town = Town()
         """The live copy, which answers everything else."""
         self.sink = DiagnosticSink(self)
@@ -143,9 +143,13 @@ class RgtServer(LanguageServer):
             return types.MarkupContent(types.MarkupKind.Markdown, text)
         return types.MarkupContent(types.MarkupKind.PlainText, text.replace("**", "").replace("### ", ""))
 
+    async def call(self, operation: Operation[A, R], args: A) -> R:
+        """Ask the worker. Only commands and what runs in the background may wait for it."""
+        return await self.outside.socket.call(operation, args, new_op_id())
+
     async def operate(self, operation: Operation[A, R], args: A) -> R:
         """Carry out an operation that acts; features that have asked for it are told the result."""
-        result = await self.outside.call(operation, args, new_op_id())
+        result = await self.call(operation, args)
         for listener in self._on_command:
             listener(result)
         return result

@@ -22,7 +22,7 @@ from rgt.host import daemon
 from tests.eventually import aeventually, eventually
 from tests.lsp.editor import CLIENTS, RGT_CLIENT, editor
 from tests.scratch import scratch_env
-from tests.town import RGT, LiveTown
+from tests.town import RGT, LiveTown, processes_of
 
 INITIALIZE = {"processId": None, "rootUri": None, "capabilities": {"experimental": {"rgt": RGT_CLIENT}}}
 
@@ -276,6 +276,21 @@ async def test_without_a_worker_the_town_is_read_from_temporal(town: LiveTown) -
         await client.healthy()
         await client.run("work.edit", id=item, title="after")
         await client.hears("rgt/townChanged")
+
+
+def test_what_reads_from_temporal_ends_with_the_server_however_that_ends(town: LiveTown) -> None:
+    asyncio.run(daemon.stop_daemon(town.home, "worker"))
+    server = Wire(town.env)
+    try:
+        server.begin()
+        while "from Temporal" not in str(server.read()):
+            pass
+        reading = [p for p in processes_of(town.home.root) if "rgt.lsp.remains" in p.cmdline()]
+        assert len(reading) == 1
+        server.process.kill()
+        assert reading[0].wait(10) is not None or not reading[0].is_running()
+    finally:
+        server.close()
 
 
 async def test_a_town_that_is_started_later_is_found(tmp: Path) -> None:

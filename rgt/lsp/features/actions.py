@@ -9,7 +9,6 @@ from lsprotocol import types
 from pydantic import Field
 from pygls.uris import to_fs_path
 
-from rgt.client.town import new_op_id
 from rgt.lsp.acts import acts
 from rgt.lsp.mentions import Remark, remarks, span, units
 from rgt.lsp.registry import PREFIX, Command, add, link
@@ -60,7 +59,8 @@ def actions(server: RgtServer, params: types.CodeActionParams) -> list[types.Cod
         seen.add(mention.id)
         row = server.town.item(mention.id) if mention.is_item else server.town.agent(mention.id)
         if row is not None:
-            found = [server.show_command("Show", row.id), *acts(server, row)]
+            shows = server.editor.command("rgt.show") or server.editor.has("window.show_document.support")
+            found = [*([server.show_command("Show", row.id)] if shows else []), *acts(server, row)]
             commands += [types.Command(f"{c.title} · {row.id}", c.command, arguments=c.arguments) for c in found]
     for remark in remarks(document.source, str(document.position_codec.encoding)):
         if first <= remark.line <= last and not remark.id:
@@ -86,7 +86,7 @@ async def todo(server: RgtServer, args: Todo) -> dict[str, Any]:
         description=f"{remark.word} at {path}:{remark.line + 1}\n\n```\n{around}\n```\n",
         rig=rig,
     )
-    id = (await server.outside.call(ops.WORK_CREATE, work, new_op_id())).value["id"]
+    id = (await server.operate(ops.WORK_CREATE, work)).value["id"]
     answer = {"id": id, "state": "open", "rig": rig, "noted": await _note(server, args, remark, id), "message": ""}
     if args.sling:
         try:

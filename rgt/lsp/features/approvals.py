@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from rgt.client.town import new_op_id
 from rgt.lsp.registry import PREFIX
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
@@ -25,7 +24,9 @@ ANSWERS = {"Approve": "approved", "Reject": "rejected"}
 """Buttons, with what the agent is told."""
 SHOW = "Show"
 AT_ONCE = 3
-"""Dialogs at most; what comes meanwhile waits in `rgt needs`, and is asked when one of them is closed."""
+"""Dialogs at most; what comes meanwhile is asked later, and is in `rgt needs` anyway."""
+LEASE = 120.0
+"""Seconds after which a dialog counts no more: VS Code leaves the request pending for ever when one presses Escape."""
 
 
 def register(server: RgtServer) -> None:
@@ -67,11 +68,13 @@ class Approvals:
                 message=f"{row.id} {row.title}: {who} {row.alert}",
                 actions=[types.MessageActionItem(title=t) for t in (*ANSWERS, SHOW)],
             )
-            try:
-                chosen = await self._server.window_show_message_request_async(params)
-            except JsonRpcException as e:
-                log.info("the editor could not ask: %s", e)
-                return
+            asked = asyncio.ensure_future(self._server.window_show_message_request_async(params))
+            await asyncio.wait([asked], timeout=LEASE)
+        try:
+            chosen = await asked
+        except JsonRpcException as e:
+            log.info("the editor could not ask: %s", e)
+            return
         title = chosen.title if chosen is not None else ""
         if title == SHOW:
             await self._server.execute(f"{PREFIX}show", {"id": row.id})
@@ -83,6 +86,6 @@ class Approvals:
             self._server.say(f"{row.id}: somebody has answered already", types.MessageType.Info)
             return
         try:
-            await self._server.outside.call(ops.ACK, ops.TextArgs(id=row.id, message=message), new_op_id())
+            await self._server.operate(ops.ACK, ops.TextArgs(id=row.id, message=message))
         except RgtError as e:
             self._server.say(f"{row.id}: {e.line()}", types.MessageType.Error)

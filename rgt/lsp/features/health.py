@@ -18,8 +18,22 @@ CHANGED = "rgt/townChanged"
 def register(server: RgtServer) -> None:
     """Tell every change to an editor that listens."""
 
-    def status(health: Health) -> None:
-        server.protocol.notify(STATUS, as_dict(health))
+    told = ""
+
+    def say() -> None:
+        nonlocal told
+        told = server.town.health.health
+        server.protocol.notify(STATUS, as_dict(server.town.health))
+
+    async def later() -> None:
+        say()
+
+    def felt(health: Health) -> None:
+        # Better or worse is said at once, other numbers with what else has changed.
+        if health.health != told:
+            say()
+        else:
+            server.stale.mark(STATUS)
 
     async def changed() -> None:
         server.protocol.notify(CHANGED, {"version": server.town.version, "counts": server.town.counts()})
@@ -30,7 +44,8 @@ def register(server: RgtServer) -> None:
 
     add(server, Command(f"{PREFIX}status", "How the connection to the town is", None_, asked))
     if server.editor.hears("serverStatus"):
-        server.town.on_health(status)
+        server.stale.tell(STATUS, later)
+        server.town.on_health(felt)
     if server.editor.hears("townChanged"):
         server.stale.tell(CHANGED, changed)
         server.town.on_change(lambda rows: server.stale.mark(CHANGED))
