@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from rgt.lsp.listening import tell
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
 from rgt.model.rows import Row
@@ -134,9 +135,12 @@ class Details:
         except (RgtError, OSError) as e:
             log.debug("%s: %s", key, e)
             return
+        except Exception:
+            # Such as an answer of another version: this thing stays unknown, the others do not.
+            log.exception("%s", key)
+            return
         before, self._known[key] = self._known.get(key), detail
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         if before is None or (before.value, before.events) != (detail.value, detail.events):
-            for listener in self._on_arrival:
-                listener(key)
+            tell(self._on_arrival, key)

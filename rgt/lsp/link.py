@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 
 from rgt.client.here import Outside
 from rgt.client.socket import LIMIT, SocketTown
@@ -38,7 +39,10 @@ async def follow(town: Town, outside: Outside) -> None:
             since = time.monotonic()
         town.feels(Health("error", missing(outside.home, error)))
         if error.code == "unreachable" and time.monotonic() - since > PATIENCE:
-            await without_worker(town, outside)
+            try:
+                await without_worker(town, outside)
+            except Exception:
+                log.exception("Temporal cannot be read")
             since = time.monotonic()
         await asyncio.sleep(PAUSE)
 
@@ -46,15 +50,14 @@ async def follow(town: Town, outside: Outside) -> None:
 async def _with_worker(town: Town, outside: Outside) -> RgtError:
     """Follow the worker's feed as long as it lasts; gives why it did not go on."""
     watching: asyncio.Task[None] | None = None
+    temporal = Temporal()
     try:
         async with aclosing(outside.socket.subscribe()) as changes:
             async for _, rows, whole in changes:
                 town.take(rows, whole)
-                if watching is None:
+                if not temporal.away:
                     town.feels(awake(town))
-                    watching = asyncio.create_task(watch_temporal(town, outside))
-                elif town.health.health == "ok":
-                    town.feels(awake(town))
+                watching = watching or asyncio.create_task(watch_temporal(town, outside, temporal))
     except RgtError as e:
         return e
     except OSError as e:
@@ -70,7 +73,14 @@ async def _with_worker(town: Town, outside: Outside) -> RgtError:
     return RgtError("unreachable", "the worker went away", "`rgt start`")
 
 
-async def watch_temporal(town: Town, outside: Outside) -> None:
+@dataclass
+class Temporal:
+    """Whether our own Temporal is away."""
+
+    away: bool = False
+
+
+async def watch_temporal(town: Town, outside: Outside, temporal: Temporal) -> None:
     """Say so while a Temporal of our own is away: the feed is only silent then, and commands fail."""
     if not read_env(outside.home).temporal_managed:
         return
@@ -80,10 +90,12 @@ async def watch_temporal(town: Town, outside: Outside) -> None:
         now = daemon_child(outside.home, "temporal")
         if now is not None and now == pid:
             continue
+        temporal.away = True
         town.feels(Health("warning", "Temporal was killed and comes back; commands wait for it — `rgt doctor`"))
         while not await _commands_work(outside):  # noqa: ASYNC110 (nobody would set an event)
             await asyncio.sleep(PAUSE)
         pid = daemon_child(outside.home, "temporal")
+        temporal.away = False
         town.feels(awake(town))
 
 

@@ -25,6 +25,7 @@ from rgt.lsp import features, link
 from rgt.lsp.details import Details
 from rgt.lsp.documents import Documents
 from rgt.lsp.editor import Editor
+from rgt.lsp.listening import tell
 from rgt.lsp.mentions import Mention, Mentions
 from rgt.lsp.offers import Offers
 from rgt.lsp.registry import PREFIX, Command
@@ -67,6 +68,7 @@ class RgtServer(LanguageServer):
         self.details = Details(self)
         self._at_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._editor: Editor | None = None
+        self._process: processes.Proc | None = None
         self.protocol.ended = self.end
         self.protocol.fm.feature(types.INITIALIZE)(partial(self.greet))
         self.protocol.fm.feature(types.INITIALIZED)(partial(self._initialized))
@@ -150,8 +152,7 @@ class RgtServer(LanguageServer):
     async def operate(self, operation: Operation[A, R], args: A) -> R:
         """Carry out an operation that acts; features that have asked for it are told the result."""
         result = await self.call(operation, args)
-        for listener in self._on_command:
-            listener(result)
+        tell(self._on_command, result)
         return result
 
     def on_command(self, listener: Callable[[BaseModel], None]) -> None:
@@ -211,6 +212,8 @@ class RgtServer(LanguageServer):
     def greet(self, params: types.InitializeParams) -> None:
         """Hear who the editor is, and register every feature for it."""
         self._editor = Editor(params)
+        # None when it is not among our processes: it may be outside of this container.
+        self._process = processes.identify(params.process_id) if params.process_id else None
         self.settings.begin(params.initialization_options)
         self.on_close(lambda uri: self.mentions.keep_only(self.workspace))
         for name, register in features.all():
@@ -220,14 +223,8 @@ class RgtServer(LanguageServer):
                 log.exception("the feature %s could not be registered", name)
         self._offers.register(self.protocol.fm)
 
-    def _end_with(self, pid: int | None) -> None:
-        """End when the editor does, though somebody else may hold its end of the pipe open."""
-        # One that is not among our processes may be outside of this container.
-        editor = processes.identify(pid) if pid else None
-        if editor is not None:
-            self.spawn(self._outlive(editor), "editor")
-
     async def _outlive(self, editor: processes.Proc) -> None:
+        """End when the editor does, though somebody else may hold its end of the pipe open."""
         while not await processes.gone(editor, 3600.0):
             pass
         self.end(1)
@@ -235,7 +232,8 @@ class RgtServer(LanguageServer):
     async def _initialized(self, params: types.InitializedParams) -> None:
         self.spawn(self.stale.run(), "stale")
         self.spawn(self.details.run(), "details")
-        self._end_with(self.process_id)
+        if self._process is not None:
+            self.spawn(self._outlive(self._process), "editor")
         self.spawn(link.follow(self.town, self.outside), "link")
         for begin in self._at_start:
             self.spawn(begin(), "start")

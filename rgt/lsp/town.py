@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from rgt.lsp.listening import tell
 from rgt.model.needs import needs
 from rgt.model.operations import Need
 from rgt.model.planner import in_line
@@ -129,15 +130,13 @@ class Town:
             self.known = True
         if changed:
             self.version += 1
-            for listener in self._on_change:
-                listener(changed)
+            tell(self._on_change, changed)
 
     def feels(self, health: Health) -> None:
         """Take in how the connection is."""
         if health != self.health:
             self.health = health
-            for listener in self._on_health:
-                listener(health)
+            tell(self._on_health, health)
 
     def on_change(self, listener: Callable[[list[Row]], None]) -> None:
         """Have the rows of every change; what is gone is marked so."""

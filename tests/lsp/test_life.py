@@ -238,6 +238,15 @@ async def test_B83_a_killed_worker_and_a_killed_temporal_are_said_and_got_over(t
             await aeventually(known)
 
 
+async def test_a_town_that_sleeps_and_wakes_is_said_to(town: LiveTown) -> None:
+    async with editor(town.env, own=RGT_CLIENT) as client:
+        await client.healthy()
+        await asyncio.to_thread(town.rgt, "down")
+        await client.hears("rgt/serverStatus", lambda p: "sleeps" in p["message"])
+        await asyncio.to_thread(town.rgt, "up")
+        await client.healthy()
+
+
 async def test_requests_are_answered_while_the_town_is_frozen(town: LiveTown) -> None:
     """A worker that is stopped answers nobody; what only looks does not ask it."""
     item = await asyncio.to_thread(town.create, "before the frost")

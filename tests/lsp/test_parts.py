@@ -47,6 +47,18 @@ def test_the_copy_says_what_has_changed_and_only_that() -> None:
     assert (town.version, [r.id for r in town.rows()]) == (4, ["c"])
 
 
+def test_a_listener_that_breaks_takes_nobody_along() -> None:
+    town, heard = Town(), list[int]()
+
+    def broken(rows: list[Row]) -> None:
+        raise ValueError("of one feature alone")
+
+    town.on_change(broken)
+    town.on_change(lambda rows: heard.append(len(rows)))
+    town.take([row("a")], whole=True)
+    assert heard == [1]
+
+
 def test_who_works_on_what_and_places_in_the_queue() -> None:
     town = Town()
     polecat = row("api/nux", "working", "polecat", item="a", rig="api")
