@@ -12,6 +12,7 @@ from rgt.host.sessions import session_name
 from rgt.host.tmux import Tmux
 from rgt.lsp.details import Detail
 from rgt.lsp.town import OVER, Town
+from rgt.model.costs import brief
 from rgt.model.errors import RgtError
 from rgt.model.rows import Row
 
@@ -177,7 +178,7 @@ def facts(town: Town, row: Row, detail: Detail | None) -> Iterator[str]:
     yield f"**{words(row)}**" + (f", place {place} in the queue" if place else "") + f", since {_since(row)}"
     agent = town.working_on(row.id)
     if agent is not None:
-        yield f"agent @{agent.id}, {words(agent)}"
+        yield ", ".join(filter(None, (f"agent @{agent.id}", words(agent), brief(agent.cost, agent.tokens))))
     elif row.agent:
         yield f"agent @{row.agent}"
     if row.rig:

@@ -10,7 +10,7 @@ from rgt.lsp.listening import tell
 from rgt.model.needs import needs
 from rgt.model.operations import Need
 from rgt.model.planner import in_line
-from rgt.model.rows import Row
+from rgt.model.rows import Row, only_spent
 
 AGENTS = ("mayor", "crew", "polecat", "witness", "refinery")
 """Kinds of rows that are agents."""
@@ -112,7 +112,7 @@ class Town:
     # --- changing
 
     def take(self, rows: Iterable[Row], whole: bool = False) -> None:
-        """Take in changes, or the whole town."""
+        """Take in changes, or the whole town. What an agent has spent is no news by itself."""
         changed = []
         before = self._rows
         if whole:
@@ -123,7 +123,7 @@ class Town:
                 self._rows[row.key] = row
             elif not whole:
                 self._rows.pop(row.key, None)
-            if row != old:
+            if row != old and not only_spent(old, row):
                 changed.append(row)
         if whole:
             changed += [r.model_copy(update={"gone": True}) for key, r in before.items() if key not in self._rows]

@@ -42,6 +42,7 @@ def test_the_copy_says_what_has_changed_and_only_that() -> None:
     town.take([row("a")])
     town.take([row("a", "merged", rev=2)])
     town.take([row("b", gone=True, rev=3)])
+    town.take([row("a", "merged", rev=3, cost=7)])
     town.take([row("c")], whole=True)
     assert heard == [["a open", "b open"], ["a merged"], ["b open gone"], ["c open", "a merged gone"]]
     assert (town.version, [r.id for r in town.rows()]) == (4, ["c"])
