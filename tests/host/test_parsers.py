@@ -358,7 +358,8 @@ PYTEST = f"{sys.executable} -B -m pytest -p no:cacheprovider"
 
 @pytest.mark.parametrize("how", ["-q", "-q --tb=no", "-v --tb=native -n 2", "-q -W error -p no:asyncio"])
 async def test_pytest_tells_the_deepest_line_whatever_it_prints(tmp: Path, how: str) -> None:
-    got = await gate(tmp, f"{PYTEST} {how}", SUITE)
+    # Workers of xdist do not inherit -B.
+    got = await gate(tmp, f"{PYTEST} {how}", SUITE, PYTHONDONTWRITEBYTECODE="1")
     assert got.outcome == "fail", got.tail
     found = {d.test: (d.path, d.line) for d in got.diagnostics}
     assert found == {test: (path, line) for test, (path, line, _) in EXPECTED.items()}, got.tail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from rgt.host import transcripts
 from rgt.host.transcripts import SEEN, Book, find_book, open_book, read, save_book
 from rgt.model.costs import Price, Usage, total
+from rgt.model.times import iso
+from tests.eventually import eventually
 
 PATTERN = "claude/projects/**/*.jsonl"
 AT = "2026-11-20T10:00:00.000Z"
@@ -155,6 +158,7 @@ def test_a_book_that_is_lost_counts_nothing_a_second_time(tmp: Path) -> None:
     (tmp / transcripts.BOOK).write_text("{")
     book = again(tmp)
     assert (tokens(book), book.id != first.id) == (0, True)
+    eventually(lambda: iso(datetime.now(UTC)) > book.since, every=0.001)
     later = "2099-01-01T00:00:00Z"
     write(tmp, entry("r2", 6, at=later))
     assert tokens(again(tmp)) == 6
