@@ -17,6 +17,7 @@ FEATURES = (
     "commands",
     "completion",
     "content",
+    "failures",
     "health",
     "hints",
     "hover",
