@@ -62,3 +62,19 @@ def _target(server: RgtServer, row: Row) -> str:
 
 def _can(server: RgtServer, name: str) -> bool:
     return name in server.protocol.fm.commands if name.startswith(PREFIX) else server.editor.command(name)
+
+
+def wants_fixes(params: types.CodeActionParams) -> bool:
+    """Whether quick fixes are among the code actions that are asked for."""
+    fix, only = types.CodeActionKind.QuickFix.value, params.context.only
+    return not only or any(fix.startswith(str(getattr(kind, "value", kind))) for kind in only)
+
+
+def as_actions(
+    server: RgtServer, commands: list[types.Command], about: list[types.Diagnostic] | None = None
+) -> list[types.CodeAction | types.Command]:
+    """Commands as quick fixes, where the editor knows such; `about` are the diagnostics that they answer."""
+    if not server.editor.has("text_document.code_action.code_action_literal_support"):
+        return list(commands)
+    kind = types.CodeActionKind.QuickFix
+    return [types.CodeAction(title=c.title, kind=kind, command=c, diagnostics=about) for c in commands]

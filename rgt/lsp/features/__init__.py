@@ -28,6 +28,7 @@ FEATURES = (
     "symbols",
     "terminals",
     "toml_files",
+    "waiting",
 )
 """Modules of this package; their order does not matter."""
 

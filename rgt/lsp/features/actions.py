@@ -9,7 +9,7 @@ from lsprotocol import types
 from pydantic import Field
 from pygls.uris import to_fs_path
 
-from rgt.lsp.acts import acts
+from rgt.lsp.acts import acts, as_actions, wants_fixes
 from rgt.lsp.mentions import Remark, remarks, span, units
 from rgt.lsp.registry import PREFIX, Command, add, link
 from rgt.lsp.repairs import LINES
@@ -44,11 +44,8 @@ def register(server: RgtServer) -> None:
 
 def actions(server: RgtServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
     """What can be done in a range."""
-    only = params.context.only
-    if only and not any(types.CodeActionKind.QuickFix.value.startswith(str(getattr(k, "value", k))) for k in only):
-        return None
     document = server.document(params.text_document.uri)
-    if document is None:
+    if document is None or not wants_fixes(params):
         return None
     first, last = params.range.start.line, params.range.end.line
     commands: list[types.Command] = []
@@ -67,9 +64,7 @@ def actions(server: RgtServer, params: types.CodeActionParams) -> list[types.Cod
             place = {"uri": document.uri, "line": remark.line}
             commands.append(link(TODO, f"Create work item from this {remark.word}", **place))
             commands.append(link(TODO, "Create work item and sling it", **place, sling=True))
-    if not server.editor.has("text_document.code_action.code_action_literal_support"):
-        return list(commands)
-    return [types.CodeAction(title=c.title, kind=types.CodeActionKind.QuickFix, command=c) for c in commands]
+    return as_actions(server, commands)
 
 
 async def todo(server: RgtServer, args: Todo) -> dict[str, Any]:
