@@ -159,7 +159,7 @@ def message(one: Shown) -> str:
     if one.diagnostic is not None:
         told = f"gate {problem.gate}: {one.diagnostic.words() or problem.message}"
     else:
-        told = f"conflict: {'the target has' if one.mine else problem.agent or problem.item} other lines here"
+        told = f"conflict: {'the target' if one.mine else problem.agent or problem.item} has other lines here"
     told = cut(told, LONG)
     return f"{told} ({problem.item})" + ("; the line itself is not in this text" if one.moved else "")
 

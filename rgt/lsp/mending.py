@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 PLACES = 20
 """Places that a fix is told of."""
 TITLE = 120
+LABEL = "fix"
+"""What tells a fix from an item that somebody has only called so."""
 WORKED_ON = ("queued", "assigned", "in_progress")
 """States of an item whose author has got it back, or is about to."""
 
@@ -57,7 +59,7 @@ def new_fix(problem: Problem, chosen: Diagnostic | None) -> ops.WorkCreate:
         title=cut(f"{title_of(problem.item)}{first}", TITLE),
         description="\n\n".join(p for p in parts if p) + "\n",
         rig=problem.rig,
-        labels=["fix"],
+        labels=[LABEL],
     )
 
 
@@ -65,6 +67,8 @@ async def settle(server: RgtServer, problem: Problem, fix: Row) -> None:
     """A fix has landed: the item is closed when its own work has landed with it, and tried again when not."""
     try:
         landed = (await server.outside.call(ops.WORK_SHOW, ops.Id(id=fix.id))).value
+        if LABEL not in (landed.get("labels") or ()):
+            return
         head, sha = str(landed.get("head") or ""), str(landed.get("sha") or "")
         hub = server.home.rig(problem.rig).hub
         if (await try_git(hub, "merge-base", "--is-ancestor", problem.head, head)).code == 0:
