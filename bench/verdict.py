@@ -13,7 +13,7 @@ from tests.lsp.test_life import Wire
 from tests.town import LiveTown, change
 
 FILE, LINE = "d0/f0.py", 3
-EDITORS = {"neovim-0.11": "is sent", "vscode": "asks for"}
+EDITORS = {"neovim-0.11": "is sent it", "vscode": "asks for it"}
 
 
 def run() -> list[Figure]:
@@ -31,7 +31,7 @@ def run() -> list[Figure]:
         town.sling(item, target="api")
         town.becomes(item, "blocked")
         return [
-            Figure(f"a gate says no → what an editor {how} stands on the line", taken, limits={"p95": 1000})
+            Figure(f"verdict → diagnostic, in an editor that {how}", taken, limits={"p95": 1000})
             for name, how in EDITORS.items()
             for taken in [measure(town, name, item, repo / FILE, stamp)]
         ]

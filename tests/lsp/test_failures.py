@@ -20,7 +20,7 @@ from tests.lsp.test_acting import in_range
 from tests.lsp.test_features import has
 from tests.lsp.test_story import GATE, TEST, TILL, becomes, stands
 from tests.repos import make_repo
-from tests.town import LiveTown, change
+from tests.town import LiveTown, change, steps
 
 
 @dataclass
@@ -194,7 +194,7 @@ async def test_what_cannot_be_done_is_named(
 
 
 async def test_they_go_while_the_queue_looks_again_and_come_back(shared: LiveTown, sent: SentBack) -> None:
-    """A fix is asked for once; one that does not take the change in has the item tried again when it lands."""
+    """A fix is asked for once; one that has not taken the change in has the item tried again when it has landed."""
     async with editor(shared.env, own=RGT_CLIENT) as client:
         await client.healthy()
         uri = client.open(TEST, (sent.repo / "test_till.py").as_uri(), "python")
@@ -214,14 +214,44 @@ async def test_they_go_while_the_queue_looks_again_and_come_back(shared: LiveTow
         await asyncio.to_thread(shared.rgt, "unsling", fix["id"])
         alone = change("other.txt", "x\n")
         await client.run("work.edit", id=fix["id"], description=f"```rgt-script\n{alone}\n```\n")
-        rejections = (await asyncio.to_thread(shared.item, sent.fails))["rejections"]
-        await client.run("sling", ids=[fix["id"]], target="back", runtime="scripted")
+
+    # Nobody looks while it lands: the next editor has what it was for tried again.
+    rejections = (await asyncio.to_thread(shared.item, sent.fails))["rejections"]
+    await asyncio.to_thread(shared.sling, fix["id"], target="back")
+    await asyncio.to_thread(shared.becomes, fix["id"], "merged")
+    assert (await asyncio.to_thread(shared.item, sent.fails))["rejections"] == rejections
+    async with editor(shared.env, own=RGT_CLIENT) as client:
+        uri = client.open(TEST, (sent.repo / "test_till.py").as_uri(), "python")
 
         async def again() -> bool:
             return bool((await asyncio.to_thread(shared.item, sent.fails))["rejections"] > rejections)
 
         await aeventually(again, 40, 0.1)
         await becomes(client, uri, [4])
+
+
+async def test_an_author_who_mends_it_is_attached_and_left_alone(shared: LiveTown, tmp: Path) -> None:
+    await asyncio.to_thread(make_repo, tmp / "repo", {"till.py": TILL, "test_till.py": TEST})
+    await asyncio.to_thread(shared.found_rig, "mend", source={"path": str(tmp / "repo")}, gate=[GATE])
+    script = change("test_till.py", TEST.replace("3)", "4)")) + "\n" + steps('do = "hang"', list_name="rejected")
+    item = await asyncio.to_thread(shared.create, "worse", script)
+    await asyncio.to_thread(shared.sling, item, target="mend")
+    async with editor(shared.env, own=RGT_CLIENT) as client:
+        await client.healthy()
+        uri = client.open(TEST, (tmp / "repo" / "test_till.py").as_uri(), "python")
+
+        async def attach() -> dict[str, Any] | None:
+            actions = await client.ask(types.TEXT_DOCUMENT_CODE_ACTION, in_range(uri, 4))
+            assert not any("Sling" in a["title"] for a in actions or ())
+            return next((a for a in actions or () if a["command"]["command"] == "rgt.attach"), None)
+
+        found = await aeventually(attach, 40)
+        agent = found["command"]["arguments"][0]["agent"]
+        assert agent.startswith("mend/") and found["title"] == f"Attach {agent}, the author"
+        with pytest.raises(JsonRpcException, match="its author mends it"):
+            await client.run("fix", id=item)
+        await asyncio.to_thread(shared.rgt, "work", "close", item)
+        await becomes(client, uri, [])
 
 
 @pytest.mark.parametrize("name", ["neovim-0.11", "vscode"])

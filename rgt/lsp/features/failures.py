@@ -200,9 +200,9 @@ class Failures:
 
     def _commands(self, one: Shown) -> Iterator[types.Command]:
         problem, town, editor = one.problem, self._server.town, self._server.editor
-        row, agent = town.item(problem.item), town.working_on(problem.item) or town.agent(problem.agent)
+        row, agent = town.item(problem.item), town.working_on(problem.item)
         if agent is not None and editor.command("rgt.attach"):
-            yield link("rgt.attach", f"Attach {agent.id}, which has written it", agent=agent.id)
+            yield link("rgt.attach", f"Attach {agent.id}, the author", agent=agent.id)
         begun = self._begun(problem.item)
         if begun is not None:
             yield self._server.show_command(f"Show {begun.id}, the fix of {problem.item}", begun.id)
