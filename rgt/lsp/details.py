@@ -126,12 +126,12 @@ class Details:
         try:
             if kind == "work":
                 shown, told = await asyncio.gather(
-                    self._server.outside.call(ops.WORK_SHOW, ops.Id(id=id)),
-                    self._server.outside.call(ops.LOG, ops.LogArgs(id=id, limit=EVENTS)),
+                    self._server.call(ops.WORK_SHOW, ops.Id(id=id)),
+                    self._server.call(ops.LOG, ops.LogArgs(id=id, limit=EVENTS)),
                 )
                 detail = Detail(row.rev, at, shown.value, told.rows)
             else:
-                detail = Detail(row.rev, at, (await self._server.outside.call(ops.RIG_SHOW, ops.Id(id=id))).value)
+                detail = Detail(row.rev, at, (await self._server.call(ops.RIG_SHOW, ops.Id(id=id))).value)
         except (RgtError, OSError) as e:
             log.debug("%s: %s", key, e)
             return

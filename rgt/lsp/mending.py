@@ -66,7 +66,7 @@ def new_fix(problem: Problem, chosen: Diagnostic | None) -> ops.WorkCreate:
 async def settle(server: RgtServer, problem: Problem, fix: Row) -> None:
     """A fix has landed: the item is closed when its own work has landed with it, and tried again when not."""
     try:
-        landed = (await server.outside.call(ops.WORK_SHOW, ops.Id(id=fix.id))).value
+        landed = (await server.call(ops.WORK_SHOW, ops.Id(id=fix.id))).value
         if LABEL not in (landed.get("labels") or ()):
             return
         head, sha = str(landed.get("head") or ""), str(landed.get("sha") or "")

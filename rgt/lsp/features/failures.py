@@ -13,7 +13,6 @@ from lsprotocol import types
 from pydantic import Field
 from pygls.workspace import TextDocument
 
-from rgt.client.town import new_op_id
 from rgt.host.shown import Shown
 from rgt.lsp.acts import as_actions, wants_fixes
 from rgt.lsp.failures import Finder, Page, announced, diagnostic
@@ -127,7 +126,7 @@ class Failures:
 
     async def _fetch(self) -> None:
         try:
-            found = await self._server.outside.call(ops.MQ_PROBLEMS, ops.RigFilter(), new_op_id())
+            found = await self._server.call(ops.MQ_PROBLEMS, ops.RigFilter())
         except (RgtError, OSError) as e:
             self._failed = True
             log.debug("mq.problems: %s", e)
@@ -222,7 +221,7 @@ class Failures:
 
     async def _problem(self, id: str) -> Problem:
         """What there is against an item; refused when that is nothing."""
-        found = (await self._server.outside.call(ops.MQ_PROBLEMS, ops.RigFilter(), new_op_id())).rows
+        found = (await self._server.call(ops.MQ_PROBLEMS, ops.RigFilter())).rows
         problem = next((p for p in found if p.item == id), None)
         if problem is None:
             raise RgtError("refused", f"the merge queue has nothing against {id[:40]}", "see `rgt mq problems`")
@@ -240,7 +239,7 @@ class Failures:
         chosen = next((d for d in problem.diagnostics if wanted in ((d.path, d.line), (d.path, None))), None)
         if args.path and chosen is None:
             raise RgtError("usage", f"nothing failed at {args.path[:80]}:{args.line}", f"`rgt mq show {args.id}`")
-        made = await self._server.outside.call(ops.WORK_CREATE, new_fix(problem, chosen), new_op_id())
+        made = await self._server.call(ops.WORK_CREATE, new_fix(problem, chosen))
         id, answer = made.value["id"], {"fixes": args.id, "rig": problem.rig, "message": ""}
         try:
             sling = ops.Sling(ids=[id], target=problem.rig, runtime=args.runtime)
