@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rgt.host.config import said, write_file
+from rgt.host import nolinks
+from rgt.host.config import said
 from rgt.host.git import git
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -34,10 +35,10 @@ def words(agent_dir: Path, admin: Path, line: str, item: str) -> list[str]:
     A worktree from the pool is a fresh one: what the recipe made there may be gone, and the item may need more.
     """
     key = hashlib.sha256(f"{item}\0{line}".encode()).hexdigest()[:32]
-    stamp = admin / STAMP
-    if not line.strip() or (stamp.exists() and stamp.read_text().strip() == key):
+    if not line.strip() or _says(admin, STAMP) == key:
         return []
-    return [sys.executable, "-IS", str(PROGRAM), str(agent_dir), str(stamp), key, f"{SECONDS:g}", line]
+    nolinks.remove(admin, STAMP)
+    return [sys.executable, "-IS", str(PROGRAM), str(agent_dir), str(admin / STAMP), key, f"{SECONDS:g}", line]
 
 
 def ports(home: Home, admin: Path, count: int) -> list[int]:
@@ -46,12 +47,12 @@ def ports(home: Home, admin: Path, count: int) -> list[int]:
         return []
     with said(home.runtime), (home.runtime / "ports.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (own := _block(admin / BLOCK)) and len(own) == count:
+        if (own := _block(admin)) and len(own) == count:
             return list(own)
-        taken = [block for file in home.rigs.glob(f"*/hub.git/worktrees/*/{BLOCK}") if (block := _block(file))]
+        taken = [block for file in home.rigs.glob(f"*/hub.git/worktrees/*/{BLOCK}") if (block := _block(file.parent))]
         for block in _candidates(home, count):
             if not any(set(block) & set(other) for other in taken) and _all_free(block):
-                write_file(admin / BLOCK, f"{block.start} {count}\n")
+                nolinks.write(admin, BLOCK, f"{block.start} {count}\n")
                 return list(block)
     raise RgtError("failed", f"no {count} ports in a row are free", "lower [setup] ports")
 
@@ -62,10 +63,18 @@ def environment(given: Iterable[int]) -> dict[str, str]:
     return {"RGT_PORT": words[0], "RGT_PORTS": " ".join(words)} if words else {}
 
 
-def _block(file: Path) -> range:
+def _says(admin: Path, name: str) -> str:
+    """What one of our files there says: an agent may write there, too."""
     try:
-        first, count = (int(word) for word in file.read_text().split())
+        return nolinks.read(admin, name, 100).decode().strip()
     except (OSError, ValueError):
+        return ""
+
+
+def _block(admin: Path) -> range:
+    try:
+        first, count = (int(word) for word in _says(admin, BLOCK).split())
+    except ValueError:
         return range(0)
     return range(first, first + count)
 

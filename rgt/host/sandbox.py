@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rgt.host import nolinks
 from rgt.host.hub import landing_key
 from rgt.model.errors import RgtError
 from rgt.model.home import Home, RigHome
@@ -78,9 +79,8 @@ def unusable() -> str:
 
 def _scratch(fence: Fence) -> list[str]:
     """A `/tmp` of its own, which outlives a restart and takes no memory; tmux's sockets are in the common one."""
-    scratch = fence.agent_dir / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    mounts = ["--bind", str(scratch), "/tmp"]
+    nolinks.make(fence.agent_dir, "tmp")
+    mounts = ["--bind", str(fence.agent_dir / "tmp"), "/tmp"]
     # An installation below the common one is not there any more.
     return mounts + (_only(Path(sys.prefix)) if sys.prefix.startswith("/tmp/") else [])
 

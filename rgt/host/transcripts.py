@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, Field, ValidationError
 
-from rgt.host.config import write_file
+from rgt.host import nolinks
 from rgt.model.costs import NOTHING, Amount, Price, Usage, minus, plus
 from rgt.model.spending import Line
 from rgt.model.times import iso
 
 BOOK = "usage.json"
+LARGEST = 16 << 20
+"""Bytes of a book."""
 SEEN = 2000
 """Requests that are known again; of older ones it is their time that tells that they were counted."""
 CHUNK = 4 << 20
@@ -126,7 +128,7 @@ def open_book(directory: Path, pattern: str) -> Book:
     """The agent's account book. Of transcripts that are older than it nobody knows what they were for."""
     book = find_book(directory)
     if book is None:
-        found = any(directory.glob(pattern))
+        found = nolinks.find(directory, pattern)
         book = Book(id=secrets.token_hex(4), pattern=pattern, since=_now() if found else "")
     if book.pattern != pattern:
         book.pattern = pattern
@@ -136,14 +138,14 @@ def open_book(directory: Path, pattern: str) -> Book:
 def find_book(directory: Path) -> Book | None:
     """The agent's account book, if it has one that can be read."""
     try:
-        return Book.model_validate_json((directory / BOOK).read_bytes())
+        return Book.model_validate_json(nolinks.read(directory, BOOK, LARGEST))
     except (OSError, ValidationError):
         return None
 
 
 def save_book(directory: Path, book: Book) -> None:
     """Keep the book."""
-    write_file(directory / BOOK, book.model_dump_json(), 0o600, durable=False)
+    nolinks.write(directory, BOOK, book.model_dump_json())
 
 
 def read(directory: Path, book: Book, price: Pricing) -> bool:
@@ -152,17 +154,17 @@ def read(directory: Path, book: Book, price: Pricing) -> bool:
     The last line stays where it is until it is whole. A transcript that is shorter than what was read of it, or another
     file, is read from its beginning: what was counted is known again."""
     more, now = False, _now()
-    found = {str(path.relative_to(directory)): path for path in sorted(directory.glob(book.pattern))}
-    book.files = {name: file for name, file in book.files.items() if name in found}
-    for name, path in found.items():
-        with suppress(OSError):
-            stat = path.stat()
+    found = nolinks.find(directory, book.pattern)
+    book.files = {name: book.files[name] for name in found if name in book.files}
+    for name in found:
+        with suppress(OSError), nolinks.opened(directory, name) as transcript:
+            stat = os.fstat(transcript.fileno())
             file = book.files.get(name)
             if file is None or file.inode != stat.st_ino or stat.st_size < file.offset:
                 file = book.files[name] = File(inode=stat.st_ino)
             if stat.st_size == file.offset:
                 continue
-            for entry, offset in _entries(path, file.offset):
+            for entry, offset in _entries(transcript, file.offset):
                 if entry:
                     book.count(entry, price, now)
                 file.offset, more = offset, True
@@ -170,20 +172,19 @@ def read(directory: Path, book: Book, price: Pricing) -> bool:
     return more
 
 
-def _entries(path: Path, offset: int) -> Iterator[tuple[dict[str, Any], int]]:
+def _entries(file: BinaryIO, offset: int) -> Iterator[tuple[dict[str, Any], int]]:
     """Lines that may say what was used, with where the next one begins."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        rest = b""
-        while part := file.read(CHUNK):
-            *lines, rest = (rest + part).split(b"\n")
-            for line in lines:
-                offset += len(line) + 1
-                yield (_entry(line) if b'"usage"' in line else {}), offset
-            if len(rest) > LONGEST:
-                offset += len(rest)
-                rest = b""
-                yield {}, offset
+    file.seek(offset)
+    rest = b""
+    while part := file.read(CHUNK):
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            offset += len(line) + 1
+            yield (_entry(line) if b'"usage"' in line else {}), offset
+        if len(rest) > LONGEST:
+            offset += len(rest)
+            rest = b""
+            yield {}, offset
 
 
 def _entry(line: bytes) -> dict[str, Any]:

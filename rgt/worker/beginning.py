@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rgt.host import config, recipe
-from rgt.host.config import write_file
+from rgt.host import config, nolinks, recipe
 from rgt.host.runtimes import presets, starting, versions
 from rgt.host.runtimes.provision import Where
 from rgt.host.sandbox import Fence
@@ -25,6 +26,10 @@ from rgt.model.script import find_block, parse_script
 from rgt.model.tokens import token
 from rgt.model.work import Work
 from rgt.worker.tending import Launched
+
+SCRIPT = "script.toml"
+SESSION = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
+"""What a session may be called."""
 
 
 class Recipe(NamedTuple):
@@ -86,7 +91,7 @@ class Beginning:
         if preset.name == "scripted":
             self._write_script(settings.runtime.get("scripted", {}))
         if self.mode == "start":
-            (self.directory / "progress.json").unlink(missing_ok=True)
+            nolinks.remove(self.directory, "progress.json")
         await versions.refuse_older(preset)
         rig = self.home.rig(self.rig)
         path = self.source if Path(self.source).is_dir() else ""
@@ -176,11 +181,11 @@ class Beginning:
         """The runtime's own id of the session: the old one for one that goes on, else a new one.
 
         Made of the nonce, so that a start that is tried again gives the same."""
-        file = self.directory / "session"
-        if self.mode == "resumed" and file.exists():
-            old = file.read_text().strip()
-            if old and presets.resumes(preset, self.directory, self.mode, old):
-                return old
+        if self.mode == "resumed":
+            with suppress(OSError, ValueError):
+                old = nolinks.read(self.directory, "session").decode().strip()
+                if SESSION.fullmatch(old) and presets.resumes(preset, self.directory, self.mode, old):
+                    return old
         return str(uuid.uuid5(uuid.NAMESPACE_OID, self.nonce))
 
     def _prompt(self, preset: Preset) -> str:
@@ -197,15 +202,14 @@ class Beginning:
 
     def _write_script(self, settings: dict[str, Any]) -> None:
         """The script of a scripted agent: from the item's description, else from the rig; none makes it a shell."""
-        file = self.directory / "script.toml"
         text = find_block(self.work.description) if self.work else None
         if text is None:
             text = str(settings["script"]) if settings.get("script") else None
         if text is None:
-            file.unlink(missing_ok=True)
+            nolinks.remove(self.directory, SCRIPT)
             return
         parse_script(text)
-        write_file(file, text, durable=False)
+        nolinks.write(self.directory, SCRIPT, text)
 
     async def _recipe(self) -> tuple[list[str], dict[str, str]]:
         """Words before the agent's command, and variables with its ports; it costs nothing when there is no recipe."""

@@ -18,12 +18,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from rgt.client.handlers.hooks import said
 from rgt.client.hearing import Hearing, doing
-from rgt.host import processes, sessions
+from rgt.host import nolinks, processes, sessions
 from rgt.host.config import read_town
 from rgt.host.runtimes import claude_state
 from rgt.host.runtimes.setup import DONE, FAILED, LOG, RUNNING
 from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
+from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import AgentEvent, SessionEvent
 from rgt.model.operations import HookArgs
@@ -109,10 +110,10 @@ class Tending:
         begun = time.time()
         while (left := begun + launched.seconds - time.time()) > 0:
             pause = left
-            if (directory / RUNNING).exists():
+            if nolinks.status(directory, RUNNING):
                 begun, pause = time.time(), LOOK
-            elif (done := directory / DONE).exists():
-                begun = max(begun, done.stat().st_mtime)
+            elif done := nolinks.status(directory, DONE):
+                begun = max(begun, done.st_mtime)
             if launched.paste:
                 if launched.ready != "delay" and self._is_up(launched, session):
                     break
@@ -120,7 +121,8 @@ class Tending:
             await asyncio.sleep(min(pause, max(begun + launched.seconds - time.time(), 0.01)))
         if launched.ready == "delay" or self._is_up(launched, session):
             if launched.paste:
-                self._remember(session.agent, launched.model_copy(update={"paste": ""}))
+                told = launched.model_copy(update={"paste": ""})
+                self._put(session.agent, LAUNCH, told.model_dump_json(exclude_defaults=True))
                 await self.tmux.paste(session.name, launched.paste)
         elif processes.alive(session.proc):
             what = f"it did not say within {launched.seconds:g} s that it is up"
@@ -151,7 +153,7 @@ class Tending:
 
     def _is_up(self, launched: Launched, session: Session) -> bool:
         try:
-            return launched.nonce in (self.home.agent_dir(session.agent) / READY).read_text()
+            return launched.nonce.encode() in nolinks.read(self.home.agent_dir(session.agent), READY)
         except OSError:
             return False
 
@@ -160,14 +162,14 @@ class Tending:
         directory = self.home.agent_dir(agent)
         launched = self._read(directory)
         if launched is not None and launched.generation == generation and launched.ready == "hook":
-            (directory / READY).write_text(f"{launched.nonce}\n")
+            self._put(agent, READY, f"{launched.nonce}\n")
 
     async def _why(self, session: Session, what: str) -> str:
         """Why one is not up: how its recipe failed with the end of the log, else `what` with the end of its screen."""
         directory = self.home.agent_dir(session.agent)
         try:
-            failed = (directory / FAILED).read_text()
-            shown = (directory / LOG).read_text(errors="replace")
+            failed = nolinks.read(directory, FAILED, SCREEN).decode(errors="replace")
+            shown = nolinks.read(directory, LOG, end=True).decode(errors="replace")
         except OSError:
             shown, failed = await self.tmux.capture(session.name, 200), ""
         lines = "\n".join(line.rstrip() for line in shown.splitlines() if line.strip())
@@ -178,14 +180,17 @@ class Tending:
         """Hear what its hooks said while no worker lived: the last that says what it does counts."""
         agent, generation, last = session.agent, session.generation, None
         directory = self.home.agent_dir(agent)
-        for file in sorted((directory / SPOOL).glob("*")):
-            if file.suffix == ".new":
+        begun = nolinks.status(directory, LAUNCH)
+        for name in nolinks.find(directory, f"{SPOOL}/*"):
+            if name.endswith(".new"):
                 continue
-            with contextlib.suppress(OSError, ValueError, ValidationError):
-                args = HookArgs.model_validate_json(file.read_text())
-                if file.stat().st_mtime >= (directory / LAUNCH).stat().st_mtime:
+            with contextlib.suppress(OSError, ValueError):
+                args = HookArgs.model_validate_json(nolinks.read(directory, name))
+                file = nolinks.status(directory, name)
+                if file and begun and file.st_mtime >= begun.st_mtime:
                     last = said(args.event, args.data, generation) or last
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(RgtError):
+                nolinks.remove(directory, name)
         if last is not None and not self.hearing.knows(agent, generation):
             self.hearing.voice(agent, generation, doing(await self.rows(), agent.partition("/")[2]))
             self._heard(agent, generation)
@@ -259,8 +264,7 @@ class Tending:
         if launched is not None and launched.mail == "hook-bell":
             if text:
                 self.hearing.words[session.agent, session.generation] = text
-            (self.home.agent_dir(session.agent) / BELL).write_text(f"{time.time_ns()}\n")
-            return True
+            return self._put(session.agent, BELL, f"{time.time_ns()}\n")
         if launched is not None and launched.mail == "paste" and idle:
             await self.tmux.paste(session.name, text or MAIL)
             return True
@@ -274,12 +278,18 @@ class Tending:
         before = self._read(directory)
         if before is None or before.nonce != launched.nonce:
             for sign in (READY, RUNNING, FAILED):
-                (directory / sign).unlink(missing_ok=True)
-            self._remember(agent, launched)
+                nolinks.remove(directory, sign)
+            nolinks.write(directory, LAUNCH, launched.model_dump_json(exclude_defaults=True))
             self.hearing.begin(agent, launched.generation)
 
-    def _remember(self, agent: str, launched: Launched) -> None:
-        (self.home.agent_dir(agent) / LAUNCH).write_text(launched.model_dump_json(exclude_defaults=True))
+    def _put(self, agent: str, name: str, text: str) -> bool:
+        """Write in the directory of an agent that lives; False when it has seen to it that nobody can."""
+        try:
+            nolinks.write(self.home.agent_dir(agent), name, text, watched=name == BELL)
+        except RgtError as e:
+            log.warning("%s: %s", agent, e.message)
+            return False
+        return True
 
     def _launched(self, session: Session) -> Launched | None:
         launched = self._read(self.home.agent_dir(session.agent))
@@ -288,7 +298,7 @@ class Tending:
     @staticmethod
     def _read(directory: Path) -> Launched | None:
         try:
-            return Launched.model_validate_json((directory / LAUNCH).read_text())
+            return Launched.model_validate_json(nolinks.read(directory, LAUNCH))
         except (OSError, ValidationError):
             return None
 

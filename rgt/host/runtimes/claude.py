@@ -8,13 +8,17 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from rgt.host.config import said, write_file
+from rgt.host import nolinks
 from rgt.host.runtimes import claude_notes
 from rgt.host.runtimes.provision import Where, api_key, setting, write_json
 from rgt.model.errors import RgtError
 from rgt.model.guard import permissions
 
 TOKEN, KEY = "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY"
+HOME, STATE = "claude", "claude/.claude.json"
+"""Its configuration directory, and what it remembers there, below the agent's directory."""
+LARGEST = 16 << 20
+"""Bytes of what it remembers."""
 TIMEOUT = 20
 """Seconds that a hook may take."""
 EVENTS = (
@@ -36,19 +40,14 @@ SHOWN = 20
 
 def provision(where: Where) -> dict[str, str]:
     """Write settings.json and the configuration directory; gives CLAUDE_CONFIG_DIR and what logs it in."""
-    home = _home(where)
-    with said(home):
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
     env = environment(where)
-    write_json(home / ".claude.json", _state(where, env.get(KEY, "")))
-    write_file(home / "CLAUDE.md", claude_notes.notes(where.worktree), 0o600, durable=False)
-    write_json(where.agent_dir / "settings.json", _settings(where))
-    write_json(where.agent_dir / "ask.json", {"disableAllHooks": True, **_helper(where)})
+    write_json(where, STATE, _state(where, env.get(KEY, "")))
+    nolinks.write(where.agent_dir, f"{HOME}/CLAUDE.md", claude_notes.notes(where.worktree))
+    write_json(where, "settings.json", _settings(where))
+    write_json(where, "ask.json", {"disableAllHooks": True, **_helper(where)})
     servers = {"rgt": {"command": where.rgt, "args": ["mcp"]}} if setting(where, "mcp", False) else {}
-    write_json(where.agent_dir / "mcp.json", {"mcpServers": servers})
-    bell = where.agent_dir / "bell"
-    with said(bell):
-        bell.touch(mode=0o600)
+    write_json(where, "mcp.json", {"mcpServers": servers})
+    nolinks.write(where.agent_dir, "bell", "", watched=True)
     # As root, Claude Code works without asking only where it is told that nothing else is at stake.
     root = {"IS_SANDBOX": "1"} if os.geteuid() == 0 else {}
     return {**env, **root, **_shell(where)}
@@ -58,14 +57,10 @@ def environment(where: Where) -> dict[str, str]:
     """Where it keeps its sessions, and what logs it in."""
     url = setting(where, "base_url", "")
     return {
-        "CLAUDE_CONFIG_DIR": str(_home(where)),
+        "CLAUDE_CONFIG_DIR": str(where.agent_dir / HOME),
         **_login(where),
         **({"ANTHROPIC_BASE_URL": url} if url else {}),
     }
-
-
-def _home(where: Where) -> Path:
-    return where.agent_dir / "claude"
 
 
 def _helper(where: Where) -> dict[str, str]:
@@ -90,19 +85,25 @@ def _login(where: Where) -> dict[str, str]:
 
 def _state(where: Where, key: str) -> dict[str, Any]:
     """`.claude.json`, with what Claude Code itself has written there before."""
-    file = _home(where) / ".claude.json"
     try:
-        state = json.loads(file.read_text())
-    except (OSError, ValueError):
+        state = json.loads(nolinks.read(where.agent_dir, STATE, LARGEST))
+    except (OSError, ValueError, RecursionError):
+        state = {}
+    if not isinstance(state, dict):
         state = {}
     state["hasCompletedOnboarding"] = True
     # A key so short is of no real account, and would stand here whole.
     if len(key) >= 2 * SHOWN:
         state["customApiKeyResponses"] = {"approved": [key[-SHOWN:]], "rejected": []}
     # Trust is looked up for the worktree and for the repository that it belongs to.
+    projects = state["projects"] = _table(state.get("projects"))
     for place in filter(None, (str(where.worktree), str(where.hub), where.rig_path)):
-        state.setdefault("projects", {}).setdefault(place, {})["hasTrustDialogAccepted"] = True
-    return dict(state)
+        projects[place] = {**_table(projects.get(place)), "hasTrustDialogAccepted": True}
+    return state
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _shell(where: Where) -> dict[str, str]:
@@ -110,9 +111,8 @@ def _shell(where: Where) -> dict[str, str]:
     bin = Path(where.rgt).parent
     if not bin.is_absolute():
         return {}
-    file = where.agent_dir / "shell.sh"
-    write_file(file, f'export PATH={shlex.quote(str(bin))}:"$PATH"\n', 0o600, durable=False)
-    return {"CLAUDE_ENV_FILE": str(file)}
+    nolinks.write(where.agent_dir, "shell.sh", f'export PATH={shlex.quote(str(bin))}:"$PATH"\n')
+    return {"CLAUDE_ENV_FILE": str(where.agent_dir / "shell.sh")}
 
 
 def _settings(where: Where) -> dict[str, Any]:

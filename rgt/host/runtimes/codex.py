@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tomlkit
 
-from rgt.host.config import said, write_file
+from rgt.host import nolinks
 from rgt.host.runtimes.provision import TOWN_VARIABLES, Where, api_key, hook_words, setting, write_json
 from rgt.model.errors import RgtError
 
@@ -19,20 +19,17 @@ KEY = "OPENAI_API_KEY"
 
 def provision(where: Where) -> dict[str, str]:
     """Write config.toml and hooks.json; gives CODEX_HOME and the API key."""
-    home = where.agent_dir / "codex"
-    with said(home):
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_file(home / "config.toml", tomlkit.dumps(_config(where)), 0o600)
+    nolinks.write(where.agent_dir, "codex/config.toml", tomlkit.dumps(_config(where)))
     hooks = {event: [_hook(where, "event")] for event in EVENTS}
-    write_json(home / "hooks.json", {"hooks": {**hooks, "PreToolUse": [_hook(where, "guard")]}})
+    write_json(where, "codex/hooks.json", {"hooks": {**hooks, "PreToolUse": [_hook(where, "guard")]}})
     auth = setting(where, "auth", "api-key")
     if auth not in ("api-key", "shared"):
         raise RgtError("invalid", f"`auth` must be api-key or shared, not {auth[:40]}", "see docs/runtimes.md")
-    link = home / "auth.json"
-    link.unlink(missing_ok=True)
+    home = where.agent_dir / "codex"
+    nolinks.remove(where.agent_dir, "codex/auth.json")
     if auth == "shared":
         # A copy would be worthless once either side refreshes its token.
-        link.symlink_to(Path("~/.codex/auth.json").expanduser())
+        (home / "auth.json").symlink_to(Path("~/.codex/auth.json").expanduser())
     return {"CODEX_HOME": str(home), **(api_key(where, KEY) if auth == "api-key" else {})}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rgt.host import nolinks
 from rgt.host.runtimes.provision import TOWN_VARIABLES, Where, api_key, hook_words, setting, write_json
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "Stop", "PreCompact", "SessionEnd")
@@ -12,7 +13,6 @@ TIMEOUT = 20
 
 def provision(where: Where) -> dict[str, str]:
     """Write settings and hooks; gives COPILOT_HOME and the token."""
-    home = where.agent_dir / "copilot"
     trusted = [str(where.worktree)]
     settings = {
         "trustedFolders": trusted,
@@ -23,18 +23,19 @@ def provision(where: Where) -> dict[str, str]:
         "keepAlive": "off",
         "ide": {"autoConnect": False},
     }
-    write_json(home / "settings.json", settings)
-    write_json(home / "config.json", {"trusted_folders": trusted})
+    write_json(where, "copilot/settings.json", settings)
+    write_json(where, "copilot/config.json", {"trusted_folders": trusted})
     hooks = {event: [_hook(where, "event")] for event in EVENTS}
-    write_json(home / "hooks" / "rgt.json", {"version": 1, "hooks": {**hooks, "PreToolUse": [_hook(where, "guard")]}})
-    mcp = home / "mcp-config.json"
+    hooks["PreToolUse"] = [_hook(where, "guard")]
+    write_json(where, "copilot/hooks/rgt.json", {"version": 1, "hooks": hooks})
+    mcp = "copilot/mcp-config.json"
     if setting(where, "mcp", False):
         passed = {name: f"${{{name}}}" for name in TOWN_VARIABLES}
         server = {"type": "local", "command": where.rgt, "args": ["mcp"], "env": passed, "tools": ["*"]}
-        write_json(mcp, {"mcpServers": {"rgt": server}})
+        write_json(where, mcp, {"mcpServers": {"rgt": server}})
     else:
-        mcp.unlink(missing_ok=True)
-    return {"COPILOT_HOME": str(home), **api_key(where, "COPILOT_GITHUB_TOKEN")}
+        nolinks.remove(where.agent_dir, mcp)
+    return {"COPILOT_HOME": str(where.agent_dir / "copilot"), **api_key(where, "COPILOT_GITHUB_TOKEN")}
 
 
 def _hook(where: Where, job: str) -> dict[str, object]:

@@ -13,7 +13,6 @@ TIMEOUT = 20_000
 
 def provision(where: Where) -> dict[str, str]:
     """Write settings.json; gives the home and the API key."""
-    home = where.agent_dir / "gemini"
     settings: dict[str, object] = {
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
         "privacy": {"usageStatisticsEnabled": False},
@@ -31,8 +30,8 @@ def provision(where: Where) -> dict[str, str]:
     if setting(where, "mcp", False):
         passed = {name: f"${name}" for name in TOWN_VARIABLES}
         settings["mcpServers"] = {"rgt": {"command": where.rgt, "args": ["mcp"], "env": passed, "trust": True}}
-    write_json(home / ".gemini" / "settings.json", settings)
-    return {"GEMINI_CLI_HOME": str(home), **api_key(where, "GEMINI_API_KEY")}
+    write_json(where, "gemini/.gemini/settings.json", settings)
+    return {"GEMINI_CLI_HOME": str(where.agent_dir / "gemini"), **api_key(where, "GEMINI_API_KEY")}
 
 
 def _hook(where: Where, job: str) -> dict[str, object]:

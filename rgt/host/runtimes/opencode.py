@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rgt.host import nolinks
 from rgt.host.runtimes.provision import Where, api_key, hook_words, setting, write_json
 
 
@@ -20,13 +21,12 @@ def provision(where: Where) -> dict[str, str]:
     }
     if setting(where, "mcp", False):
         config["mcp"] = {"rgt": {"type": "local", "command": [where.rgt, "mcp"], "enabled": True}}
-    write_json(home / "opencode.json", config)
-    database = home / "opencode.db"
-    goes_on = where.mode == "resumed" and database.exists()
-    write_json(home / "hooks.json", {job: hook_words(where, "opencode", job) for job in ("event", "guard")})
+    write_json(where, "opencode/opencode.json", config)
+    goes_on = where.mode == "resumed" and nolinks.status(where.agent_dir, "opencode/opencode.db")
+    write_json(where, "opencode/hooks.json", {job: hook_words(where, "opencode", job) for job in ("event", "guard")})
     return {
         "OPENCODE_CONFIG": str(home / "opencode.json"),
-        "OPENCODE_DB": str(database),
+        "OPENCODE_DB": str(home / "opencode.db"),
         "RGT_HOOKS": str(home / "hooks.json"),
         # With a session that goes on, opencode does not read the option for the prompt: the plugin says it.
         **({"RGT_SAY": str(where.agent_dir / "prompt")} if goes_on else {}),

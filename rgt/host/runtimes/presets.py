@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rgt.host import nolinks
 from rgt.host.config import read_rig, read_town
 from rgt.host.run import run
 from rgt.model.errors import RgtError
@@ -19,7 +20,8 @@ from rgt.model.home import Home
 from rgt.model.runtime import Mode, Preset, fill, overridden, parse_preset, version_of
 
 SHIPPED = Path(__file__).parent
-
+KEPT = 64 << 20
+"""Bytes of a session in which is looked for what tells that it can go on."""
 
 ARGUMENT = ("/bin/sh", "-c", 'exec "$@" "$(cat "$0")"')
 """Launcher that gives a command the text of a file as its last argument: tmux refuses long command lines."""
@@ -112,8 +114,15 @@ def kept(preset: Preset, agent_dir: Path, session: str) -> bool:
     """Whether there is still what can go on or be asked of a session, as far as the preset tells."""
     if not preset.kept:
         return True
-    pattern = fill(preset.kept, {"session": glob.escape(session)})
-    return any(preset.kept_has in file.read_text(errors="replace") for file in agent_dir.glob(pattern))
+    pattern, has = fill(preset.kept, {"session": glob.escape(session)}), preset.kept_has.encode()
+    return any(has in _beginning(agent_dir, name) for name in nolinks.find(agent_dir, pattern))
+
+
+def _beginning(agent_dir: Path, name: str) -> bytes:
+    try:
+        return nolinks.read(agent_dir, name, KEPT)
+    except OSError:
+        return b""
 
 
 def command(preset: Preset, launch: Launch) -> list[str]:
@@ -139,7 +148,7 @@ def command(preset: Preset, launch: Launch) -> list[str]:
 
 def to_paste(preset: Preset, launch: Launch) -> str:
     """What is to be typed into the session once it is ready; empty when the command has the prompt already."""
-    return launch.prompt.read_text(encoding="utf-8") if preset.prompt == "paste" else ""
+    return nolinks.read(launch.agent_dir, launch.prompt.name).decode() if preset.prompt == "paste" else ""
 
 
 def environment(preset: Preset, launch: Launch) -> dict[str, str]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from rgt.host.config import said, write_file
+from rgt.host import nolinks
+from rgt.host.config import said
 from rgt.host.runtimes.presets import resumes
 from rgt.model.errors import RgtError
 from rgt.model.runtime import Mode, Preset
@@ -87,17 +88,17 @@ def provision(preset: Preset, where: Where) -> dict[str, str]:
     """
     with said(where.agent_dir):
         where.agent_dir.mkdir(parents=True, exist_ok=True)
-        _untie(where.agent_dir)
+        nolinks.untie(where.agent_dir)
     goes_on = where.resume and resumes(preset, where.agent_dir, where.mode, where.session)
     prompt = where.resume if goes_on else where.prompt
     if len(prompt.encode()) > PROMPT_LIMIT:
         raise RgtError("invalid", f"the first prompt has {len(prompt)} characters", "a program takes about 120,000")
-    if prompt or (where.agent_dir / "prompt").exists():
-        _put(where.agent_dir / "prompt", prompt)
+    if prompt or nolinks.status(where.agent_dir, "prompt"):
+        nolinks.write(where.agent_dir, "prompt", prompt)
     if where.policy:
-        _put(where.agent_dir / "policy.json", json.dumps(where.policy))
+        nolinks.write(where.agent_dir, "policy.json", json.dumps(where.policy))
     if where.session:
-        _put(where.agent_dir / "session", f"{where.session}\n")
+        nolinks.write(where.agent_dir, "session", f"{where.session}\n")
     return _of(preset, "provision", where)
 
 
@@ -106,29 +107,9 @@ def environment(preset: Preset, where: Where) -> dict[str, str]:
     return _of(preset, "environment", where)
 
 
-def _untie(directory: Path, depth: int = 3) -> None:
-    """Remove links: what is written here must not go elsewhere, and an agent in a sandbox may have left some."""
-    with os.scandir(directory) as found:
-        for entry in found:
-            if entry.is_symlink():
-                Path(entry.path).unlink()
-            elif depth > 1 and entry.is_dir() and entry.name != "tmp":
-                _untie(Path(entry.path), depth - 1)
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file that nobody reads yet."""
-    with said(path):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-
-
-def write_json(path: Path, data: object) -> None:
-    """Write a file that holds JSON, with the directory around it, for this user's eyes only."""
-    with said(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_file(path, json.dumps(data, indent=1) + "\n", 0o600, durable=False)
+def write_json(where: Where, name: str, data: object) -> None:
+    """Write a file of the agent's directory that holds JSON."""
+    nolinks.write(where.agent_dir, name, json.dumps(data, indent=1) + "\n")
 
 
 def setting(where: Where, key: str, default: T) -> T:
