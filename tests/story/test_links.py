@@ -90,7 +90,7 @@ def test_a_worker_that_comes_back_follows_none(rigged: LiveTown) -> None:
     pid = town.pid("worker")
     town.kill("worker")
     eventually(lambda: town.pid("worker") != pid, 30)
-    eventually(lambda: agent.told("PostToolUse") == "", 30)
+    eventually(lambda: item in agent.run("hook").out, 30)
     go.touch()
     town.becomes(item, "merged")
     assert before.items() <= contents(theirs).items(), "what the agent's own hooks have added is its own affair"
