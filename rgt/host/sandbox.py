@@ -23,6 +23,8 @@ from rgt.model.errors import RgtError
 from rgt.model.home import Home, RigHome
 from rgt.model.runtime import Preset
 
+PACKAGE = Path(__file__).parents[1]
+"""What agents' hooks are run from."""
 BASE = ("bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/")
 DEVICES = ("--dev-bind", "/dev", "/dev", "--proc", "/proc")
 FIXED = ("policy.json", "settings.json", "ask.json", "prompt")
@@ -81,8 +83,9 @@ def _scratch(fence: Fence) -> list[str]:
     """A `/tmp` of its own, which outlives a restart and takes no memory; tmux's sockets are in the common one."""
     nolinks.make(fence.agent_dir, "tmp")
     mounts = ["--bind", str(fence.agent_dir / "tmp"), "/tmp"]
-    # An installation below the common one is not there any more.
-    return mounts + (_only(Path(sys.prefix)) if sys.prefix.startswith("/tmp/") else [])
+    # An installation below the common one is not there any more. One to work on has its package somewhere else.
+    places = dict.fromkeys((sys.base_prefix, sys.prefix, str(PACKAGE)))
+    return mounts + [word for place in places if place.startswith("/tmp/") for word in _only(Path(place))]
 
 
 def _only(path: Path) -> list[str]:

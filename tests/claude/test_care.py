@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,9 +68,7 @@ def test_a_killed_one_goes_on_in_its_session_and_its_tools_do_not(claude: LiveTo
     hang = {"bash": "git log --oneline | grep -q work && exit; " + WRITE["bash"] + "; sleep 6543"}
     item = sling(claude, "Is killed", hang, *DONE)
     first = agent_of(claude, item)
-    tool = eventually(
-        lambda: "sleep 6543" in lines(first.nonce) and processes.find_by_env("GTR_NONCE", first.nonce), 60
-    )
+    tool = eventually(lambda: "sleep 6543" in first.running() and processes.find_by_env("GTR_NONCE", first.nonce), 60)
     tool = [proc for proc in tool if proc.pid != first.pid]
     assert claude_state.read(first.directory, first.pid)[0] == "busy"
     session = (first.directory / "session").read_text()
@@ -107,12 +103,3 @@ def test_one_killed_before_it_has_written_anything_is_told_the_whole(claude: Liv
     assert api.together("you begin anew", "MARK-81", "LEFT-82", "Begin with your work item now", since=since)
     assert not api.together("MARK-81", "go on where you were", since=since)
     assert (again.directory / "session").read_text() != session
-
-
-def lines(nonce: str) -> str:
-    """Command lines of the processes with a mark."""
-    found = []
-    for proc in processes.find_by_env("GTR_NONCE", nonce):
-        with suppress(OSError):
-            found.append(Path(f"/proc/{proc.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
-    return "\n".join(found)

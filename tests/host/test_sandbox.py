@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -134,6 +135,17 @@ def test_10_keys_and_other_agents_are_not_there(box: Box, place: Path) -> None:
     assert "Read-only" in box.fails(f"echo {{}} > '{box.fence.agent_dir}/policy.json'")
     box.does(f"echo x > '{box.fence.agent_dir}/mine' && echo x > '{place}/cache/x' && echo x > /tmp/x")
     assert (place / "cache/x").exists() and (box.fence.agent_dir / "tmp/x").exists()
+
+
+@bubblewrap
+def test_10_an_installation_below_tmp_is_there(box: Box, tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own environment, and where the package is that an editable one points to."""
+    for name in ("venv", "rgt"):
+        (tmp / name).mkdir()
+        (tmp / name / "x").write_text(name)
+    monkeypatch.setattr(sys, "prefix", str(tmp / "venv"))
+    monkeypatch.setattr(sandbox, "PACKAGE", tmp / "rgt")
+    assert box.does(f"cat '{tmp}/venv/x' '{tmp}/rgt/x'; ls '{tmp}'").split() == ["venvrgtrgt", "venv"]
 
 
 @bubblewrap

@@ -15,6 +15,7 @@ from rgt.host.config import write_file
 from rgt.host.runtimes import presets
 from rgt.model.home import Home
 from rgt.model.messages import AgentEvent
+from tests.eventually import eventually
 from tests.host.stage import EVERY, Town
 
 GUARD = """\
@@ -112,5 +113,8 @@ def foreign(
     env = {"GTR_ROOT": str(tmp / "gtr"), "RGT_AGENT_DIR": str(tmp), "ANSWER": json.dumps(answer)}
     argv = [sys.executable, "-IS", str(tmp / "foreign.py"), runtime, job]
     ran = subprocess.run(argv, input=json.dumps(given), env=env, capture_output=True, text=True, timeout=20)
+    if job == "event" and ran.stdout:
+        # The hook does not wait until that is heard.
+        eventually(lambda: any("had" in asked["args"] for asked in town.heard))
     town.close()
     return ran, [asked["args"] for asked in town.heard]

@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rgt.host import processes
 from rgt.host.runtimes import hook
 from tests.eventually import eventually
 from tests.town import RGT, LiveTown, Ran
@@ -76,6 +78,14 @@ class Inside:
         self.git("add", path)
         self.git("commit", "--quiet", "--message", f"add {path}")
         return self.git("rev-parse", "HEAD")
+
+    def running(self) -> str:
+        """Command lines of its processes, a line each."""
+        found = []
+        for proc in processes.find_by_env("GTR_NONCE", self.nonce):
+            with suppress(OSError):
+                found.append(Path(f"/proc/{proc.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return "\n".join(found)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""

@@ -109,6 +109,7 @@ def test_a_spent_item_stops_with_its_work_saved_and_goes_on_when_it_is_given_mor
     agent = agent_of(shared, item)
     assert (agent.cwd / "half.txt").exists(), "the same worktree"
     assert need(shared, item) == ("", "")
+    eventually(lambda: "sleep 300" in agent.running(), 30, 0.1, "its own commit is done")
     agent.commit("whole.txt", "whole\n")
     assert agent.run("done").code == 0
     assert shared.becomes(item, "merged")["attempt"] == 2
