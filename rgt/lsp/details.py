@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 KEPT = 400
 """Things that are remembered."""
-AT_ONCE = 4
+AT_ONCE = 2
+WAITING = 12
+"""Items that wait to be fetched; of more the oldest are left out, since nobody looks at them any more."""
 FRESH = 2.0
 """Seconds after which what is asked for is fetched again: not every change of an item changes its row."""
 EVENTS = 8
@@ -88,7 +90,7 @@ class Details:
             await self._woken.wait()
             self._woken.clear()
             while self._wanted:
-                keys = list(self._wanted)[:AT_ONCE]
+                keys = list(self._wanted)[-AT_ONCE:]
                 for key in keys:
                     del self._wanted[key]
                 await asyncio.gather(*(self._fetch(key) for key in keys))
@@ -104,7 +106,11 @@ class Details:
         return known
 
     def _want(self, key: str) -> None:
+        self._wanted.pop(key, None)
         self._wanted[key] = None
+        items = [k for k in self._wanted if k.startswith("work:")]
+        if len(items) > WAITING:
+            del self._wanted[items[0]]
         self._woken.set()
 
     def _commanded(self, result: BaseModel) -> None:

@@ -13,7 +13,7 @@ from rgt.lsp.mentions import Mention
 if TYPE_CHECKING:
     from rgt.lsp.server import RgtServer
 
-AHEAD = 30
+AHEAD = 10
 """Items of a document of which everything is fetched before somebody points at them."""
 
 
