@@ -35,7 +35,8 @@ TYPING = 0.15
 """Seconds in which edits are gathered."""
 GAP = 0.2
 """Seconds between two looks at least."""
-
+AGAIN = 2.0
+"""Seconds until a worker that gave no answer is asked again."""
 
 FIX, LOG, SIDES = (f"{PREFIX}{name}" for name in ("fix", "openLog", "openSides"))
 SHOWS = "window.show_document.support"
@@ -129,10 +130,16 @@ class Failures:
             found = await self._server.call(ops.MQ_PROBLEMS, ops.RigFilter())
         except (RgtError, OSError) as e:
             self._failed = True
+            self._server.spawn(self._again(), "what was sent back")
             log.debug("mq.problems: %s", e)
             return
         self._problems, self._failed = found.rows, False
         self._settle()
+
+    async def _again(self) -> None:
+        """Ask once more in a while; with no worker, its return is the reason to."""
+        await asyncio.sleep(AGAIN)
+        self._felt(self._server.town.health)
 
     def _settle(self) -> None:
         """Have what its fix has landed with, or without, closed or tried again; whatever was done since then counts."""
