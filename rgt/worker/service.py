@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,6 +53,10 @@ from rgt.worker.workflows import ALL
 
 log = logging.getLogger(__name__)
 STICKY = timedelta(seconds=2)
+LATELY = 10_000
+"""Milliseconds after its last change in which an item may still be busy."""
+SETTLED_WITHIN = 2.0
+"""Seconds that a worker waits, when it is told to end, for what its entities are at."""
 
 
 class Here:
@@ -132,6 +137,7 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
         for watching in (watch_rigs, watch_town):
             stack.callback(asyncio.create_task(watching(client, home)).cancel)
         await live.ready.wait()
+        stack.push_async_callback(_settled, client, live)
         bells = Bells(live, tending.mail)
         stack.callback(bells.close)
         gateway = Gateway(home, key, direct, live, answer, direct.hearing)
@@ -207,6 +213,25 @@ async def _reset_sticky(client: Client) -> None:
 
     ids.sort(key=lambda id: id != "town")
     await asyncio.gather(*(reset(id) for id in ids))
+
+
+async def _settled(client: Client, live: Live) -> None:
+    """Wait until nothing is being thought about: a task that the server hands to a worker that is about to leave is
+    lost, and its entity would answer the next worker only after `reach.TASK`."""
+    since = time.time() * 1e3 - LATELY
+    ids = {"town", *(workflow_of(row) for row in live.rows() if row.kind != "work" or row.updated > since)}
+
+    async def busy(id: str) -> bool:
+        try:
+            seen = await client.get_workflow_handle(id).describe(rpc_timeout=timedelta(seconds=1))
+        except RPCError:
+            return False
+        return seen.raw_description.HasField("pending_workflow_task")
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED_WITHIN):
+            while any(await asyncio.gather(*map(busy, ids))):  # noqa: ASYNC110 (nobody would set an event)
+                await asyncio.sleep(0.01)
 
 
 async def _adopt(client: Client, watcher: Watcher, rows: list[Row], host: str) -> None:

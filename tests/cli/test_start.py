@@ -129,3 +129,27 @@ def test_the_doctor_finds_what_is_wrong_and_repairs_it(town: LiveTown) -> None:
 async def _terminate(address: str, name: str) -> None:
     client = await temporal.connect(address, name)
     await client.get_workflow_handle("mayor").terminate("by a test")
+
+
+def test_a_worker_leaves_nothing_half_thought(tmp: Path) -> None:
+    """What Temporal hands to a worker that leaves is lost, and its entity silent until the task's time is over."""
+    with temporal_of_our_own(tmp, "mine") as address:
+        asyncio.run(asyncio.wait_for(_answers(address), 30))
+        town = LiveTown(tmp)
+        town.rgt("install")
+        town.home.town_toml.write_text(f'temporal_address = "{address}"\nnamespace = "mine"\n')
+        for _ in range(3):
+            town.rgt("start")
+            creating = [
+                subprocess.Popen([str(RGT), "work", "create", f"number {n}"], env=town.env, cwd=tmp) for n in range(8)
+            ]
+            assert [p.wait(60) for p in creating] == [0] * 8
+            town.stop()
+            assert asyncio.run(_half_thought(address)) == []
+
+
+async def _half_thought(address: str) -> list[str]:
+    client = await temporal.connect(address, "mine")
+    described = [await client.get_workflow_handle(w.id).describe() async for w in client.list_workflows()]
+    assert len(described) >= 12
+    return [d.id for d in described if d.raw_description.HasField("pending_workflow_task")]
