@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.lsp.test_life import Wire
 from tests.town import LiveTown, change
 
 FILE, LINE = "d0/f0.py", 3
+SILENT = 30.0
+"""Seconds after which a diagnostic that has not come is taken for one that never will."""
 EDITORS = {"neovim-0.11": "is sent it", "vscode": "asks for it"}
 
 
@@ -74,11 +77,17 @@ class Seen:
 
     def until(self, probe: Callable[[list[int]], Any]) -> list[int]:
         """Lines of the file's diagnostics, once they are as `probe` wants them."""
-        while True:
-            message = self.wire.read()
-            found = self._lines(message)
-            if found is not None and probe(found):
-                return found
+        # What the editor is sent is read without a limit: a server that says nothing for so long is killed.
+        alarm = threading.Timer(SILENT, self.wire.process.kill)
+        alarm.start()
+        try:
+            while True:
+                message = self.wire.read()
+                found = self._lines(message)
+                if found is not None and probe(found):
+                    return found
+        finally:
+            alarm.cancel()
 
     def _lines(self, message: dict[str, Any]) -> list[int] | None:
         method, params = message.get("method"), message.get("params") or {}

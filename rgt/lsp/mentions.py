@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from lsprotocol import types
@@ -68,6 +69,10 @@ class Mentions:
             self._found[document.uri] = known
         return known[1]
 
+    def first(self, document: TextDocument, count: int) -> list[Mention]:
+        """The first mentions, for what looks at a document at every key: the rest is not looked for."""
+        return list(islice(find(document.source, str(document.position_codec.encoding)), count))
+
     def keep_only(self, workspace: Workspace) -> None:
         """Forget documents that are closed."""
         open_ones = {d.uri for d in workspace.text_documents.values()}
@@ -78,7 +83,7 @@ def find(source: str, encoding: str) -> Iterator[Mention]:
     """Every mention in a text."""
     if "gt-" not in source and "@" not in source:
         return
-    for number, line in enumerate(LINES.findall(source)):
+    for number, line in enumerate(m[0] for m in LINES.finditer(source)):
         if "gt-" in line or "@" in line:
             for m in NAMED.finditer(line):
                 start, end = (units(line, at, encoding) for at in m.span())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
+from weakref import ref
 
 from lsprotocol import types
 from pygls.exceptions import (
@@ -64,6 +65,11 @@ def failure(e: RgtError) -> JsonRpcException:
     """A refusal of the town as an error response: one line for people, the whole as data."""
     kind = JsonRpcInvalidParams.CODE if e.code == "usage" else REQUEST_FAILED
     return JsonRpcException(e.line(), kind, e.as_dict())
+
+
+def _cancel_too(inner: ref[Future[Any]], outer: Future[Any]) -> None:
+    if outer.cancelled() and (running := inner()) is not None:
+        running.cancel()
 
 
 class Protocol(LanguageServerProtocol):
@@ -176,10 +182,11 @@ class Protocol(LanguageServerProtocol):
         if inner is None:
             return
         # Repair 1: futures of notifications and of what generators call were kept for ever.
-        inner.add_done_callback(lambda _: self._forget(msg_id, inner))
+        # Neither callback may hold its own future: a future keeps them, and its answer would wait for the collector.
+        inner.add_done_callback(partial(self._forget, msg_id))
         # Repair 2: cancelling a command left what it does running.
         if isinstance(callback, partial) and (outer := callback.keywords.get("result_future")) is not None:
-            outer.add_done_callback(lambda f: inner.cancel() if f.cancelled() else None)
+            outer.add_done_callback(partial(_cancel_too, ref(inner)))
 
     def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
         broken = None if future.cancelled() else future.exception()

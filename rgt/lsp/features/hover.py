@@ -22,7 +22,7 @@ def register(server: RgtServer) -> None:
     server.offer(types.TEXT_DOCUMENT_HOVER, lambda params: hover(server, params))
 
     def read_ahead(document: TextDocument) -> None:
-        server.details.read_ahead(m.id for m in server.mentions.of(document)[:AHEAD] if m.is_item)
+        server.details.read_ahead(m.id for m in server.mentions.first(document, AHEAD) if m.is_item)
 
     server.on_text(read_ahead)
 
