@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from rgt.cli.feed import View, changes
+from rgt.cli.render import clock
 from rgt.cli.session import Session, session
 from rgt.cli.work import named
 from rgt.model import operations as ops
@@ -62,6 +62,5 @@ def _show(s: Session, x: LogLine) -> None:
 
 
 def _line(s: Session, x: LogLine) -> str:
-    at = datetime.fromisoformat(x.at).astimezone().strftime("%m-%d %H:%M:%S")
-    text = f"{s.paint.paint(at, 'dim')}  {x.id.ljust(18)}  {x.what.ljust(18)}  {x.detail}".rstrip()
+    text = f"{s.paint.paint(clock(x.at), 'dim')}  {x.id.ljust(18)}  {x.what.ljust(18)}  {x.detail}".rstrip()
     return text if s.call.colour else text[: max(40, s.call.columns)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 
@@ -107,6 +108,11 @@ def _fit(cell: str, width: int, plain: bool) -> str:
 def plain(text: str) -> str:
     """`text` with the signs that we draw with in ASCII, for terminals that know no other."""
     return text.translate(PLAIN)
+
+
+def clock(text: str) -> str:
+    """A time of day where the worker runs, from ISO text: `01-31 13:00:00`."""
+    return datetime.fromisoformat(text).astimezone().strftime("%m-%d %H:%M:%S")
 
 
 def since(milliseconds: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rgt.cli.render import since
+from rgt.cli.render import clock, since
 from rgt.cli.session import Session, session
 from rgt.cli.wait import wait_for_item
 from rgt.host import finishing, saving
@@ -118,8 +118,9 @@ async def show(ctx: typer.Context, id: Item) -> None:
 def _page(s: Session, item: dict[str, Any]) -> str:
     p = s.paint
     lines = [f"{p.paint(item['id'], 'bold')}  {item['title']}", f"  state     {p.state(item['state'])}"]
-    facts = ("priority", "rig", "address", "attempt", "branch", "head", "sha", "reason", "accept", "created_at")
+    facts = ("priority", "rig", "address", "attempt", "branch", "head", "sha", "reason", "accept")
     lines += [f"  {name:<9} {item[name]}" for name in facts if item.get(name)]
+    lines.append(f"  created   {clock(item['created_at'])}")
     if item["cost"]["tokens"]:
         lines.append(f"  cost      {money(item['cost']['usd'], item['cost']['tokens'], item['cost']['unpriced'])}")
     if item.get("unmet"):

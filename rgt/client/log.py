@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
@@ -38,7 +39,7 @@ async def entity_log(client: Client, workflow: str, limit: int) -> list[LogLine]
         if not name:
             name, content = await _update(client, event)
         if name:
-            shown = {k: v for k, v in content.items() if k not in ("op_id", "sender", "seq", "proof")}
+            shown = {k: v for k, v in content.items() if (k not in ("op_id", "sender", "seq", "proof") and v) or v == 0}
             detail = cut(", ".join(f"{k}={v}" for k, v in shown.items()), 160)
             by = str(content.get("sender", "")).partition("#")[0]
             lines.append(LogLine(at=_at(event), id=by or "command", what=name, detail=detail))
@@ -50,7 +51,7 @@ async def entity_log(client: Client, workflow: str, limit: int) -> list[LogLine]
 
 
 def _at(event: HistoryEvent) -> str:
-    return iso(event.event_time.ToDatetime().astimezone())
+    return iso(event.event_time.ToDatetime(UTC))
 
 
 async def _signal(client: Client, event: HistoryEvent) -> tuple[str, dict[str, Any]]:
