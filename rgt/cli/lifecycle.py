@@ -29,6 +29,8 @@ from rgt.model.times import iso
 from rgt.model.tokens import Identity
 
 READY_WITHIN = 40.0
+HEARD_WITHIN = 5.0
+"""Seconds in which every rig has heard that the town is up."""
 KEEPER = (sys.executable, "-P", "-m", "rgt.cli.worker")
 """The supervisor of the worker."""
 DEFAULT_PORT = 7233
@@ -46,6 +48,7 @@ async def start(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
             await _ready(home, town)
             _record(home)
         await town.call(ops.TOWN_UP, ops.None_())
+        await awake(town)
     env = read_env(home)
     return {
         "home": str(home.root),
@@ -196,6 +199,14 @@ def _alone(home: Home) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+async def awake(town: Town) -> None:
+    """Wait until every rig has heard that the town is up: what is asked next is not told that it sleeps."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEARD_WITHIN):
+            while any(r.state == "down" for r in (await town.call(ops.ROWS, ops.RigFilter())).rows):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def asleep(town: Town) -> None:

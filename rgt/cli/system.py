@@ -122,6 +122,7 @@ async def up(ctx: typer.Context) -> None:
     """Wake the town after `down`."""
     s = session(ctx)
     answer = await s.ask(ops.TOWN_UP, ops.None_())
+    await lifecycle.awake(s.town)
     s.give(answer.model_dump(), "the town is up")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,14 +69,26 @@ def _python(path: Path) -> Iterator[Gate]:
     asked = "pytest" in _toml(path / "pyproject.toml").get("tool", {}) or (path / "pytest.ini").is_file()
     asked = asked or bool(re.search(r"^\[(?:tool:)?pytest\]", _text(path / "setup.cfg"), re.MULTILINE))
     if asked or (path / "conftest.py").is_file() or any(_for_pytest(text) for text in texts):
-        yield _gate("python", "python3 -m pytest -q")
+        yield _gate("python", f"{_interpreter(path, 'pytest')} -m pytest -q")
     elif any(UNITTEST.search(text) for text in texts):
         for start in ("tests", "test"):
             # Without an __init__.py, discovery from the top does not look into a directory.
             if any((path / start).glob("test*.py")) and not (path / start / "__init__.py").is_file():
-                yield _gate("python", f"python3 -m unittest discover -q -s {start}")
+                yield _gate("python", f"{_interpreter(path)} -m unittest discover -q -s {start}")
                 return
-        yield _gate("python", "python3 -m unittest discover -q")
+        yield _gate("python", f"{_interpreter(path)} -m unittest discover -q")
+
+
+def _interpreter(path: Path, needs: str = "") -> str:
+    """The Python that runs the tests: that of the repository's own environment, where it has what they need.
+
+    What is tested stands in another place, so its `src` comes before what is installed in that environment: that may
+    lead to the files of this checkout."""
+    for name in (".venv", "venv"):
+        python = path.absolute() / name / "bin" / "python"
+        if python.is_file() and (not needs or any((path / name).glob(f"lib/python3*/site-packages/{needs}"))):
+            return ("PYTHONPATH=src " if (path / "src").is_dir() else "") + shlex.quote(str(python))
+    return "python3"
 
 
 def _for_pytest(text: str) -> bool:

@@ -36,6 +36,8 @@ SOME_TESTS = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 """What they print when they ran at least one."""
+NO_MODULE = re.compile(r"\bpython[\d.]*: No module named (pytest|tox|nox|coverage|mypy|ruff|flake8|pylint)\s*\Z")
+"""What a Python says at last that was to run a tool it lacks. Other modules may be the author's own."""
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|ENOSPC")
 PYTEST_FOUND_NOTHING = 5
 SIGNALS = range(129, 160)
@@ -52,6 +54,8 @@ def classify(code: int, command: str, output: str) -> tuple[Outcome, str]:
         return "infra_error", "command not found" if code == 127 else "command cannot be executed"
     if code < 0 or code in SIGNALS:
         return "infra_error", f"killed by signal {-code if code < 0 else code - 128}"
+    if code and (lacking := NO_MODULE.search(output)):
+        return "infra_error", f"its Python has no {lacking[1]}"
     if code and DISK_FULL.search(output):
         return "infra_error", "disk full"
     if ran_no_tests(output) or (code == PYTEST_FOUND_NOTHING and "pytest" in command and not SOME_TESTS.search(output)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,40 @@ def test_gates_that_fit_the_tree(tmp: Path, files: dict[str, str], gates: list[t
     found = detect_gates(tree(tmp, files))
     assert [(g.name, g.run) for g in found] == gates
     assert all(g.timeout.seconds == 600 for g in found)
+
+
+@pytest.mark.parametrize(
+    ("files", "run"),
+    [
+        (["pytest.ini", ".venv/lib/python3.12/site-packages/pytest/__init__.py"], "{}/.venv/bin/python -m pytest -q"),
+        (
+            ["src/x.py", "pytest.ini", "venv/lib/python3.12/site-packages/pytest/__init__.py"],
+            "PYTHONPATH=src {}/venv/bin/python -m pytest -q",
+        ),
+        (["pytest.ini", ".venv/lib/python3.12/site-packages/other/__init__.py"], "python3 -m pytest -q"),
+        (["test_a.py", ".venv/x"], "{}/.venv/bin/python -m unittest discover -q"),
+    ],
+)
+def test_the_repository_s_own_environment_runs_its_tests(tmp: Path, files: list[str], run: str) -> None:
+    repo = tree(tmp, {name: "import unittest\n" if name == "test_a.py" else "" for name in files})
+    for environment in (*repo.glob(".venv"), *repo.glob("venv")):
+        (environment / "bin").mkdir()
+        (environment / "bin" / "python").write_text("")
+    (gate,) = detect_gates(repo)
+    assert gate.run == run.format(repo)
+
+
+def test_what_is_tested_is_not_what_its_environment_has_installed(tmp: Path) -> None:
+    """An editable installation leads to the files of the person's checkout, which no candidate has changed."""
+    repo = tree(tmp, {"src/hats.py": "N = 1\n", "tests/test_a.py": "import unittest, hats\n\nprint(hats.__file__)\n"})
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", repo / ".venv"], check=True, timeout=60)
+    [installed] = (repo / ".venv").glob("lib/python3*/site-packages")
+    (installed / "hats.pth").write_text(f"{repo / 'src'}\n")
+    (gate,) = detect_gates(repo)
+    candidate = tmp / "candidate"
+    shutil.copytree(repo, candidate, ignore=shutil.ignore_patterns(".venv"))
+    done = subprocess.run(gate.run, shell=True, cwd=candidate, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [str(candidate / "src" / "hats.py")], done.stderr
 
 
 def test_odd_trees_are_survived(tmp: Path) -> None:

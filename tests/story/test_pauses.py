@@ -174,6 +174,7 @@ def test_down_and_up_and_stop_and_start_go_on_where_they_were(town: LiveTown, tm
             assert town.leftovers() == []
             assert town.run("status").code == 3
         town.rgt(wake)
+        assert [r["state"] for r in town.ask("rig", "list")] == ["open"]
         eventually(lambda: town.item(item)["generation"] == generation + 1, 60, 0.1)  # noqa: B023
         town.becomes(item, "in_progress")
         crew_is(town, "api/max", "running")
