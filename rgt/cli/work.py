@@ -272,7 +272,7 @@ async def finish_item(
         where = rig or facts["rig"] or await finishing.rig_at(s.home, s.cwd)
         if not where:
             raise RgtError("usage", f"{item} belongs to no rig", "say which with --rig")
-        branch = branch or await finishing.current_branch(s.cwd)
+        branch = branch or await finishing.current_branch(s.home, s.cwd)
         finish = await finishing.finish_branch(s.home, s.cwd, where, item, branch, review_only=commitless)
     args = ops.DoneArgs(id=item, branch=finish.branch, head=finish.head, rig=finish.rig, summary=summary)
     return finish, await s.ask(ops.DONE, args)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+from rgt.host import trees
 from rgt.host.config import read_rig
 from rgt.host.git import git, try_git
 from rgt.host.hub import install_hooks, landing_key
@@ -91,8 +92,7 @@ async def _target(home: Home, rig: str) -> AsyncIterator[Check]:
 
 async def _worktrees(home: Home, rig: str) -> AsyncIterator[Check]:
     at = home.rig(rig)
-    listed = await git(at.hub, "worktree", "list", "--porcelain", "-z")
-    known = {Path(line.removeprefix("worktree ")) for line in listed.split("\0") if line.startswith("worktree ")}
+    known = {trees.place(admin) for admin in trees.admins(at.hub)}
     for folder in (at.worktrees, at.crew, at.pool, at.slots):
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             if path.is_dir() and path.resolve() not in {k.resolve() for k in known}:
@@ -100,7 +100,7 @@ async def _worktrees(home: Home, rig: str) -> AsyncIterator[Check]:
                     f"{path} is no worktree of the hub", f"look into it; `mv {path} {at.parked}/` parks it"
                 )
     for path in sorted(known):
-        if path != at.hub and not path.is_dir():
+        if not path.is_dir():
             yield Check.warn(
                 f"the worktree {path} is gone", "its commits are safe; `rgt recover` brings saved work back"
             )

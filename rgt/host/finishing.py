@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host import hub, saving
+from rgt.host import hub, saving, trees
 from rgt.host.config import read_rig
-from rgt.host.git import admin_of, git, try_git
+from rgt.host.git import Tree, git, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -30,7 +30,7 @@ class Finish:
 class Place:
     """A worktree of this town, as it was looked at."""
 
-    top: Path
+    tree: Tree
     rig: str
     branch: str
     """`HEAD` when none is checked out."""
@@ -41,20 +41,15 @@ class Place:
 
 async def look(home: Home, cwd: Path) -> Place | None:
     """The worktree of this town that `cwd` is in, None when it is in none."""
-    here = Path(os.path.realpath(cwd))
-    top = next((d for d in (here, *here.parents) if (d / ".git").exists()), None)
-    admin = admin_of(top) if top else None
-    if top is None or admin is None:
-        return None
-    hub_dir = Path(os.path.realpath(admin.parent.parent))
-    if hub_dir.name != "hub.git" or hub_dir.parent.parent != Path(os.path.realpath(home.rigs)):
+    tree = trees.at(home, cwd)
+    if tree is None:
         return None
     try:
-        seen = await saving.glance(top)
+        seen = await saving.glance(tree)
     except RgtError:
         return None
-    saved = seen.unchanged and not (admin / "MERGE_HEAD").exists()
-    return Place(top, hub_dir.parent.name, seen.branch or "HEAD", seen.head, saved) if seen.head else None
+    saved = seen.unchanged and not (tree.admin / "MERGE_HEAD").exists()
+    return Place(tree, tree.hub.parent.name, seen.branch or "HEAD", seen.head, saved) if seen.head else None
 
 
 async def finish_here(home: Home, place: Place, item: str, *, review_only: bool = False) -> Finish:
@@ -63,7 +58,7 @@ async def finish_here(home: Home, place: Place, item: str, *, review_only: bool 
     Raises `refused` when there is nothing to merge, when the branch is the target or another agent's."""
     config = read_rig(home, place.rig)
     _check_branch(place.branch, config.target, item)
-    saved = "" if place.saved else await saving.save_commit(place.top, f"rgt: saved work on {item}") or ""
+    saved = "" if place.saved else await saving.save_commit(place.tree, f"rgt: saved work on {item}") or ""
     return await _checked(home, place.rig, config.target, item, place.branch, saved or place.head, saved, review_only)
 
 
@@ -77,7 +72,8 @@ async def finish_branch(
     source = config.source.where
     head = (await try_git(r.hub, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")).out.strip()
     if not head:
-        for place in dict.fromkeys((str(cwd), source)):
+        # What is in the home and not in the hub may be a repository of an agent's making.
+        for place in dict.fromkeys((source if trees.ours(home, cwd) else str(cwd), source)):
             if place and (found := await _fetched(home, rig, place, branch)):
                 head = found
                 break
@@ -86,8 +82,10 @@ async def finish_branch(
     return await _checked(home, rig, config.target, item, branch, head, "", review_only)
 
 
-async def current_branch(cwd: Path) -> str:
+async def current_branch(home: Home, cwd: Path) -> str:
     """The branch checked out where the caller stands; empty outside a repository."""
+    if trees.ours(home, cwd):
+        return trees.branch(tree) if (tree := trees.at(home, cwd)) else ""
     done = await try_git(cwd, "rev-parse", "--abbrev-ref", "HEAD")
     return "" if done.code else done.out.strip()
 
@@ -96,6 +94,8 @@ async def rig_at(home: Home, cwd: Path) -> str:
     """The rig whose worktree or own path `cwd` is in; empty for none."""
     if place := await look(home, cwd):
         return place.rig
+    if trees.ours(home, cwd):
+        return ""
     top = (await try_git(cwd, "rev-parse", "--show-toplevel")).out.strip()
     for root in sorted(home.rigs.glob("[a-z]*")) if top else ():
         if read_rig(home, root.name).source.path and os.path.realpath(

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
+from rgt.host import trees
 from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -168,6 +169,7 @@ async def stray_check(rig: RigHome, target: str, recorded: str) -> str | None:
     if branch in found:
         sha = found[branch]
         aside = f"stray/{target}-{sha[:8]}"
+        trees.unblock(rig.hub)
         await pin(rig, refs.stray(sha), sha)
         await git(rig.hub, "branch", "-M", target, aside, env=landing_env(rig))
         said.append(f"somebody made a branch {target} ({sha[:12]}); it is now {aside}")
@@ -208,6 +210,7 @@ async def hub_locked(rig: RigHome) -> AsyncIterator[None]:
                 raise RgtError("failed", f"the hub of rig {rig.name} is busy for {LOCK_WAIT:g} s", "try again")
             await asyncio.sleep(LOCK_POLL)
             waited += LOCK_POLL
+        trees.unblock(rig.hub)
         yield
     finally:
         os.close(fd)

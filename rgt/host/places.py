@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host import config
+from rgt.host import config, trees
 from rgt.host.git import try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -59,9 +59,14 @@ class Places:
     async def find(self, file: Path) -> Place | None:
         """The place of a file, which need not exist; None when it is in no repository or in that of no rig."""
         file = Path(os.path.realpath(file))
-        top = next((d for d in file.parents if (d / ".git").exists()), None)
-        common = _common_dir(top) if top else None
-        if top is None or common is None:
+        if trees.ours(self.home, file):
+            # What else looks like a repository there may be one of an agent's making.
+            tree = trees.at(self.home, file)
+            top, common = (tree.path, Path(os.path.realpath(tree.hub))) if tree else (None, None)
+        else:
+            top = next((d for d in file.parents if (d / ".git").exists()), None)
+            common = _common_dir(top) if top else None
+        if top is None or common is None or top == file:
             return None
         rigs = await self._rigs_now()
         stamp = (_stamp(common / "config"), tuple((name, stamp) for name, (stamp, _) in rigs.items()))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from rgt.host import nolinks
 from rgt.host.config import said
-from rgt.host.git import git
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 
@@ -22,11 +21,6 @@ STAMP, BLOCK = "rgt-setup", "rgt-ports"
 """Files in the hub's directory of a worktree: which recipe it has had, and its ports as `first count`."""
 PORTS = range(20_000, 32_000)
 """Below those that the system gives to clients."""
-
-
-async def admin_of(worktree: Path) -> Path:
-    """Where the hub keeps what it knows of a worktree."""
-    return Path(await git(worktree, "rev-parse", "--absolute-git-dir"))
 
 
 def words(agent_dir: Path, admin: Path, line: str, item: str) -> list[str]:

@@ -28,11 +28,13 @@ async def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 60.0,
     stdin: bytes | None = None,
+    errors: str = "replace",
 ) -> Done:
     """Run `argv` and wait; on timeout or cancellation its whole process group dies.
 
-    `env` replaces the environment when given. Raises `RgtError("missing")` when the program is not there and
-    `RgtError("failed")` on timeout; a non-zero exit is for the caller to judge.
+    `env` replaces the environment when given; `errors` is what becomes of output that is not UTF-8. Raises
+    `RgtError("missing")` when the program is not there and `RgtError("failed")` on timeout; a non-zero exit is for the
+    caller to judge.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -58,7 +60,7 @@ async def run(
             kill_group(process.pid)
             await process.wait()
     assert process.returncode is not None
-    return Done(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+    return Done(process.returncode, out.decode(errors=errors), err.decode(errors="replace"))
 
 
 def kill_group(pid: int) -> None:

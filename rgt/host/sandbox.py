@@ -1,9 +1,10 @@
 """Words that put an agent into a bubblewrap sandbox: its worktree can be written, little else, and keys are not there.
 
 Writable are the worktree, the agent's own directory, what a commit needs of the hub, `/tmp` (the agent's own) and what
-`sandbox_write` names. The rest of the machine is read-only, the rest of the home is not there at all, processes outside
-are neither seen nor reached. The network stays: models live there. So Temporal can be reached on its port; who must not
-be able to do that needs another user or machine.
+`sandbox_write` names; of these not what tells git which repository this is and what its settings are. The rest of the
+machine is read-only, the rest of the home is not there at all, processes outside are neither seen nor reached. The
+network stays: models live there. So Temporal can be reached on its port; who must not be able to do that needs another
+user or machine.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host import nolinks
+from rgt.host import nolinks, trees
 from rgt.host.hub import landing_key
 from rgt.model.errors import RgtError
 from rgt.model.home import Home, RigHome
@@ -31,6 +32,11 @@ FIXED = ("policy.json", "settings.json", "ask.json", "prompt")
 """Files of an agent's directory that it may read and not change."""
 READ_ONLY_REFS = ("rgt", "remotes")
 """Refs of a hub that belong to the merge queue."""
+READ_ONLY_ADMIN = ("commondir", "gitdir", "locked", "config.worktree")
+"""Files of the hub's directory of a worktree that say where its repository is, whose it is, and what programs git runs.
+
+As they are mounted, they cannot be removed or replaced either.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def words(preset: Preset, fence: Fence) -> tuple[str, ...]:
         raise RgtError("missing", why, "install bubblewrap, or set sandbox = false")
     mounts = [*BASE, *DEVICES, *_scratch(fence), *_town(fence), *_hub(fence)]
     mounts += _bind("--bind", [fence.worktree, fence.agent_dir])
+    mounts += _bind("--ro-bind", [fence.worktree / ".git"])
     mounts += _bind("--ro-bind", (fence.agent_dir / name for name in FIXED))
     mounts += _bind("--bind", (Path(path).expanduser() for path in preset.sandbox_write))
     mounts += _hidden(Path(path).expanduser() for path in preset.sandbox_hide)
@@ -106,24 +113,17 @@ def _town(fence: Fence) -> Iterator[str]:
 def _hub(fence: Fence) -> Iterator[str]:
     """What a commit writes: objects, branches, their logs, and the worktree's own part of the hub."""
     hub = fence.rig.hub
-    for kept in READ_ONLY_REFS:
-        (hub / "refs" / kept).mkdir(parents=True, exist_ok=True)
-    (hub / "logs").mkdir(exist_ok=True)
+    tree = trees.known(hub, fence.worktree)
+    kept = ["objects/info", *(f"{where}/{refs}" for where in ("refs", "logs/refs") for refs in READ_ONLY_REFS)]
+    for name in kept:
+        nolinks.make(hub, name)
     yield from _bind("--bind", [hub / "objects", hub / "refs", hub / "logs"])
-    yield from _bind("--ro-bind", (hub / "refs" / kept for kept in READ_ONLY_REFS))
-    admin = _admin_of(fence.worktree)
-    if hub not in admin.parents:
-        raise RgtError("failed", f"{fence.worktree} is no worktree of {hub}", "see `rgt doctor`")
-    yield from _bind("--bind", [admin])
-
-
-def _admin_of(worktree: Path) -> Path:
-    """Where the hub keeps what it knows of this worktree."""
-    try:
-        text = (worktree / ".git").read_text()
-    except OSError as e:
-        raise RgtError("failed", f"{worktree} is no worktree: {e.strerror}", "see `rgt doctor`") from e
-    return Path(text.partition("gitdir:")[2].strip())
+    yield from _bind("--ro-bind", (hub / name for name in kept))
+    trees.tidy(tree)
+    if nolinks.status(tree.admin, "config.worktree") is None:
+        nolinks.write(tree.admin, "config.worktree", "")
+    yield from _bind("--bind", [tree.admin])
+    yield from _bind("--ro-bind", (tree.admin / name for name in READ_ONLY_ADMIN))
 
 
 def _bind(how: str, paths: Iterable[Path]) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import stat
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from rgt.host.git import git, try_git
+from rgt.host import nolinks
+from rgt.host.git import NO_SUBMODULES, Tree, git, try_git
 from rgt.host.hub import GENERATED
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -23,6 +26,8 @@ from rgt.model.safety import TreeFacts
 
 LISTED = 12
 """How many changed files are named to whoever goes on."""
+NAMES = "surrogateescape"
+"""How names of files are decoded that go back to git or to the file system."""
 MARK = "Rgt-Saved: true"
 """Trailer of a commit that rgt made to save work."""
 
@@ -39,60 +44,59 @@ class Glance:
     """Whether nothing differs from the head and nothing is new."""
 
 
-async def glance(worktree: Path) -> Glance:
-    """What is checked out, and whether git sees any change at all. Raises `failed` where git cannot tell."""
-    every = ("--untracked-files=normal", "--ignore-submodules=none", "-z")
+async def glance(worktree: Tree) -> Glance:
+    """What is checked out, and whether git sees any change at all. Raises `failed` where git cannot tell.
+
+    Changes inside a submodule are not seen, other than new commits: no commit of ours could hold them."""
+    every = ("--untracked-files=normal", NO_SUBMODULES, "-z")
     entries = (await git(worktree, "status", "--porcelain=v2", "--branch", *every)).split("\0")
     heads = _heads(entries)
     return Glance(heads["oid"], heads["head"], not any(entries[len(heads) :]))
 
 
-async def save_commit(worktree: Path, message: str) -> str | None:
+async def save_commit(worktree: Tree, message: str) -> str | None:
     """Commit all uncommitted work on what is checked out and return the commit; None when there is nothing to commit.
 
     Left out are deletions (they stay uncommitted), what rgt generated, and other repositories inside. No hook of the
     repository runs. A merge without conflicts left is completed; one with conflicts is saved with its markers, without
     the second parent.
     """
-    seen, merging = await asyncio.gather(glance(worktree), _merged_heads(worktree))
-    if seen.unchanged and not merging:
+    if (await glance(worktree)).unchanged and not _merged_heads(worktree):
         return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
         unmerged = await git(worktree, "ls-files", "--unmerged", env=env)
-        await _add(worktree, env, "--ignore-removal")
+        await _add(worktree, env, removals=False)
         await _take_back(worktree, env, head, await _deleted(worktree, env) if head else [])
         tree = await git(worktree, "write-tree", env=env)
-    others = [] if unmerged else await _merged_heads(worktree)
+    others = [] if unmerged else _merged_heads(worktree)
     if not others and tree == await _tree(worktree, head):
         return None
     subject = message if message.startswith("rgt: saved work") else f"rgt: saved work: {message}"
     sha = await _commit(worktree, tree, [head, *others], f"{subject}\n\n{MARK}\n")
-    await git(worktree, "reset", "--quiet", "--mixed", sha)
+    await git(worktree, *worktree.hooked, "reset", "--quiet", "--mixed", sha)
     return sha
 
 
-async def snapshot(rig: RigHome, worktree: Path, item: str) -> str | None:
+async def snapshot(rig: RigHome, worktree: Tree, item: str) -> str | None:
     """Keep everything uncommitted under `refs/rgt/snap/<item>/<UTC time>` and return the commit; None when clean.
 
     New files (not ignored ones), deletions, what is staged, and the commits of a half-done merge or rebase are in it.
     Neither the index nor a file of the worktree is touched. Raises `failed` when anything could not be read.
     """
-    seen, midway = await asyncio.gather(glance(worktree), _midway_commits(worktree))
-    if seen.unchanged and not midway:
+    if (await glance(worktree)).unchanged and not _midway_commits(worktree):
         return None
     async with _spare_index(worktree) as env:
         head = await _head(worktree)
-        conflicts = await git(worktree, "ls-files", "--unmerged", "-z", env=env)
+        conflicts = {entry.partition("\t")[2] for entry in await _names(worktree, "ls-files", "--unmerged", env=env)}
         if conflicts:
-            paths = "\0".join({entry.partition("\t")[2] for entry in conflicts.split("\0") if entry})
-            await git(worktree, "update-index", "--force-remove", "-z", "--stdin", env=env, stdin=paths.encode())
+            await _drop(worktree, env, conflicts)
         staged = await git(worktree, "write-tree", env=env)
-        await _add(worktree, env, "--all")
+        await _add(worktree, env, removals=True)
         await _take_back(worktree, env, head)
         tree = await git(worktree, "write-tree", env=env)
     base = await _tree(worktree, head)
-    midway = await _midway_commits(worktree)
+    midway = _midway_commits(worktree)
     if tree == base and staged in (base, tree) and not conflicts and not midway:
         return None
     now = datetime.now(UTC)
@@ -128,12 +132,12 @@ async def restore(rig: RigHome, item: str, dest_branch: str = "") -> str:
     return f"{branch} {sha}"
 
 
-async def left(worktree: Path, snapshot: str = "") -> str:
+async def left(worktree: Tree, snapshot: str = "") -> str:
     """What work that nobody has finished consists of, for whoever goes on with it: last commits, changed files."""
     commits = await try_git(
         worktree, "log", "--oneline", "--no-decorate", "-5", "HEAD", "--not", "--glob=refs/rgt/target"
     )
-    status = await try_git(worktree, "status", "--short", "--untracked-files=all")
+    status = await try_git(worktree, "status", "--short", "--untracked-files=all", NO_SUBMODULES)
     changed = status.out.rstrip("\n").splitlines()
     parts = [f"commits:\n{commits.out.rstrip()}"] if commits.out.strip() else []
     if changed:
@@ -144,16 +148,17 @@ async def left(worktree: Path, snapshot: str = "") -> str:
     return "\n".join(parts)
 
 
-async def describe(worktree: Path) -> TreeFacts:
+async def describe(worktree: Tree) -> TreeFacts:
     """The facts about a worktree by which `safe_to_destroy` judges; unreadable ones say so instead of raising."""
-    status = await try_git(worktree, "status", "--porcelain=v2", "--branch", "--untracked-files=all", "-z")
-    git_dir = await try_git(worktree, "rev-parse", "--absolute-git-dir")
-    if status.code or git_dir.code:
+    every = ("--untracked-files=all", NO_SUBMODULES, "-z")
+    status = await try_git(worktree, "status", "--porcelain=v2", "--branch", *every)
+    if status.code:
         return TreeFacts(readable=False)
-    admin = Path(git_dir.out.strip())
+    admin = worktree.admin
     heads = _heads(status.out.split("\0"))
     changed = untracked = conflicts = 0
     nested = ["submodules"] if (admin / "modules").is_dir() else []
+    nested += await repositories(worktree)
     entries = iter(status.out.split("\0"))
     for entry in entries:
         kind = entry[:1]
@@ -175,10 +180,18 @@ async def describe(worktree: Path) -> TreeFacts:
         conflicts=conflicts,
         operation=next((what for mark, what in _OPERATIONS.items() if (admin / mark).exists()), ""),
         nested=tuple(nested),
-        live=len(await asyncio.to_thread(live_inside, worktree)),
+        live=len(await asyncio.to_thread(live_inside, worktree.path)),
         ahead=await _count(worktree, heads["oid"], *landed),
         unkept=await _count(worktree, heads["oid"], *landed, "--glob=refs/rgt/keep"),
     )
+
+
+async def repositories(worktree: Tree) -> list[str]:
+    """Repositories that lie where the index has submodules. (Others are untracked directories to git.)"""
+    entries = await _names(worktree, "ls-files", "--stage")
+    submodules = [entry.partition("\t")[2] for entry in entries if entry.startswith("160000 ")]
+    found = [path for path in submodules if os.path.lexists(worktree.path / path / ".git")]
+    return [f"{os.fsencode(path).decode(errors='replace')}/" for path in found]
 
 
 def live_inside(directory: Path) -> list[int]:
@@ -216,12 +229,12 @@ _MIDWAY = (
 
 
 @asynccontextmanager
-async def _spare_index(worktree: Path) -> AsyncIterator[dict[str, str]]:
+async def _spare_index(worktree: Tree) -> AsyncIterator[dict[str, str]]:
     """Environment in which git works on a copy of the index.
 
     The copy keeps the time of the original, by which git knows the entries it cannot trust.
     """
-    index = Path(await git(worktree, "rev-parse", "--path-format=absolute", "--git-path", "index"))
+    index = worktree.admin / "index"
     with tempfile.TemporaryDirectory(prefix="rgt-index-", dir=index.parent) as spare:
         copy = Path(spare) / "index"
         if index.exists():
@@ -229,43 +242,80 @@ async def _spare_index(worktree: Path) -> AsyncIterator[dict[str, str]]:
         yield {"GIT_INDEX_FILE": str(copy)}
 
 
-async def _add(worktree: Path, env: dict[str, str], how: str) -> None:
-    """Put what changed into the index of `env`, without other repositories inside."""
-    new = await git(worktree, "ls-files", "--others", "--exclude-standard", "-z", env=env)
-    skipped = [f":(top,exclude,literal){path.rstrip('/')}" for path in new.split("\0") if path.endswith("/")]
-    await git(worktree, "-c", "core.safecrlf=false", "add", how, "--", ":/", *skipped, env=env)
+async def _add(worktree: Tree, env: dict[str, str], *, removals: bool) -> None:
+    """Put what changed into the index of `env`, without other repositories inside.
+
+    (`git add` would look for changes inside submodules, see `NO_SUBMODULES`.) What cannot be in a commit, such as a
+    pipe, counts as removed.
+    """
+    changed, new = await asyncio.gather(
+        _names(worktree, "diff-files", "--raw", "--no-renames", NO_SUBMODULES, env=env),
+        _names(worktree, "ls-files", "--others", "--exclude-standard", env=env),
+    )
+    gone: list[str] = []
+    there: list[str] = []
+    submodules = {path for raw, path in zip(changed[::2], changed[1::2], strict=True) if raw.startswith(":160000")}
+    for path in dict.fromkeys([*changed[1::2], *new]):
+        if not path.endswith("/"):
+            (there if _can_be_kept(worktree.path / path, path in submodules) else gone).append(path)
+    if gone and removals:
+        await _drop(worktree, env, gone)
+    if there:
+        update = ("-c", "core.safecrlf=false", "update-index", "--add", "--replace", "-z", "--stdin")
+        await git(worktree, *update, env=env, stdin=_listed(there))
 
 
-async def _take_back(worktree: Path, env: dict[str, str], head: str, paths: Sequence[str] = ()) -> None:
+def _can_be_kept(path: Path, submodule: bool) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or (submodule and os.path.lexists(path / ".git"))
+
+
+async def _names(worktree: Tree, *args: str, env: Mapping[str, str] | None = None) -> list[str]:
+    """The entries that a git command lists with `-z`; names that are not UTF-8 stay the ones they are."""
+    return [entry for entry in (await git(worktree, *args, "-z", env=env, errors=NAMES)).split("\0") if entry]
+
+
+async def _drop(worktree: Tree, env: dict[str, str], paths: Iterable[str]) -> None:
+    """Take paths out of the index of `env`."""
+    await git(worktree, "update-index", "--force-remove", "-z", "--stdin", env=env, stdin=_listed(paths))
+
+
+def _listed(paths: Iterable[str]) -> bytes:
+    return "".join(f"{path}\0" for path in paths).encode(errors=NAMES)
+
+
+async def _take_back(worktree: Tree, env: dict[str, str], head: str, paths: Sequence[str] = ()) -> None:
     """Make the index of `env` agree with the head again in `paths` and in what rgt generated."""
     if not head:
-        await git(worktree, "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", *GENERATED, env=env)
+        await _drop(worktree, env, await _names(worktree, "ls-files", "--", *GENERATED, env=env))
         return
-    named = "\0".join([*paths, *GENERATED]).encode()
+    named = _listed([*paths, *GENERATED])
     reset = ("reset", "--quiet", "--pathspec-from-file=-", "--pathspec-file-nul", "HEAD")
     await git(worktree, *reset, env={**env, "GIT_LITERAL_PATHSPECS": "1"}, stdin=named)
 
 
-async def _head(worktree: Path) -> str:
+async def _head(worktree: Tree) -> str:
     return (await try_git(worktree, "rev-parse", "--verify", "--quiet", "HEAD")).out.strip()
 
 
-async def _tree(worktree: Path, commit: str) -> str:
+async def _tree(worktree: Tree, commit: str) -> str:
     """Tree of a commit; of none, the empty tree."""
     if commit:
         return await git(worktree, "rev-parse", f"{commit}^{{tree}}")
     return await git(worktree, "mktree", stdin=b"")
 
 
-async def _commit(worktree: Path, tree: str, parents: list[str], message: str) -> str:
+async def _commit(worktree: Tree, tree: str, parents: list[str], message: str) -> str:
     named = [x for parent in dict.fromkeys(parents) if parent for x in ("-p", parent)]
     return await git(worktree, "commit-tree", tree, *named, "-F", "-", stdin=message.encode())
 
 
-async def _deleted(worktree: Path, env: dict[str, str]) -> list[str]:
+async def _deleted(worktree: Tree, env: dict[str, str]) -> list[str]:
     """Files of the head that the index lacks, apart from those whose place a directory or file has taken."""
-    out = await git(worktree, "diff-index", "--cached", "--no-renames", "--name-status", "-z", "HEAD", env=env)
-    parts = out.split("\0")
+    parts = await _names(worktree, "diff-index", "--cached", "--no-renames", "--name-status", "HEAD", env=env)
     named = list(zip(parts[::2], parts[1::2], strict=False))
     added = {path for kind, path in named if kind == "A"}
     taken = added | {str(up) for path in added for up in Path(path).parents}
@@ -280,19 +330,25 @@ def _heads(status: Sequence[str]) -> dict[str, str]:
     return {name: "" if value in ("(initial)", "(detached)") else value for name, value in said.items()}
 
 
-async def _merged_heads(worktree: Path) -> list[str]:
-    path = Path(await git(worktree, "rev-parse", "--path-format=absolute", "--git-path", "MERGE_HEAD"))
-    return path.read_text().split() if path.exists() else []
+def _merged_heads(worktree: Tree) -> list[str]:
+    return _named(worktree, "MERGE_HEAD")
 
 
-async def _midway_commits(worktree: Path) -> list[str]:
+def _midway_commits(worktree: Tree) -> list[str]:
     """Commits that only the files of a half-done operation may name."""
-    admin = Path(await git(worktree, "rev-parse", "--absolute-git-dir"))
-    found = [sha for name in _MIDWAY if (admin / name).is_file() for sha in (admin / name).read_text().split()]
+    found = [sha for name in _MIDWAY for sha in _named(worktree, name)]
     return [sha for sha in dict.fromkeys(found) if len(sha) in (40, 64)]
 
 
-async def _count(worktree: Path, head: str, *limits: str) -> int:
+def _named(worktree: Tree, name: str) -> list[str]:
+    """The words of one of git's files, which an agent may have put there."""
+    try:
+        return nolinks.read(worktree.admin, name).decode().split()
+    except (OSError, ValueError):
+        return []
+
+
+async def _count(worktree: Tree, head: str, *limits: str) -> int:
     return int(await git(worktree, "rev-list", "--count", head, *limits)) if head else 0
 
 

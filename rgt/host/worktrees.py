@@ -10,14 +10,14 @@ import asyncio
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rgt.host.git import NO_HOOKS, git, try_git
+from rgt.host import nolinks, trees
+from rgt.host.git import NO_HOOKS, Tree, git, try_git
 from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
-from rgt.host.saving import describe, live_inside, snapshot
+from rgt.host.saving import describe, live_inside, repositories, snapshot
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -41,6 +41,7 @@ async def prepare(rig: RigHome, name: str, item: str, branch: str, base: str) ->
         admin = _admin_of(rig, where)
         if admin and _owner(admin) == _reason(item) and _complete(admin):
             _drop_stale_locks(admin, where)
+            _mend_pointer(rig, Tree(where, admin, rig.hub))
             return where
         await _put_aside(rig, where, branch)
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ async def blockers(rig: RigHome, name: str, item: str) -> list[str]:
     admin = _admin_of(rig, where)
     if not admin or _owner(admin) != _reason(item):
         return [f"is not a worktree of {item}"]
-    return _unsavable(await describe(where))
+    return _unsavable(await describe(Tree(where, admin, rig.hub)))
 
 
 async def recycle(rig: RigHome, name: str, item: str) -> bool:
@@ -77,19 +78,23 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
         admin = _admin_of(rig, where)
         if not admin or _owner(admin) != _reason(item):
             return False
-        facts = await describe(where)
+        tree = Tree(where, admin, rig.hub)
+        trees.tidy(tree)
+        facts = await describe(tree)
         if _unsavable(facts):
             return False
         _drop_stale_locks(admin, where)
         if facts.dirty:
-            await snapshot(rig, where, item)
+            await snapshot(rig, tree, item)
         if facts.unkept:
             await pin(rig, refs.keep(item, facts.head), facts.head)
-        if reasons := safe_to_destroy(replace(await describe(where), saved=True)):
+        if reasons := safe_to_destroy(replace(await describe(tree), saved=True)):
             raise RgtError("failed", f"worktree {where} {reasons[0]}", f"nothing was removed; see `rgt recover {item}`")
         if len(_pooled(rig)) >= POOL_CAP or (admin / "info" / "sparse-checkout").exists():
+            _mend_pointer(rig, tree)
             await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
-        elif await _make_clean(rig, admin, where):
+        elif await _make_clean(rig, tree):
+            _mend_pointer(rig, tree)
             _set_owner(admin, _POOL)
             _move(admin, where, rig.pool / secrets.token_hex(4))
         else:
@@ -133,11 +138,12 @@ async def _take_from_pool(rig: RigHome, where: Path, item: str, branch: str, bas
     if not waiting:
         return False
     admin = waiting[0]
-    place = _place(admin)
+    place = trees.place(admin)
     _set_owner(admin, _reason(item))
-    done = await try_git(place, *NO_HOOKS, "checkout", "--no-track", "-b", branch, base, timeout=CHECKOUT)
+    tree = Tree(place, admin, rig.hub)
+    done = await try_git(tree, "checkout", "--no-track", "-b", branch, base, timeout=CHECKOUT)
     if done.code and await _sha(rig, branch):
-        done = await try_git(place, *NO_HOOKS, "checkout", branch, timeout=CHECKOUT)
+        done = await try_git(tree, "checkout", branch, timeout=CHECKOUT)
     if done.code or done.out.strip():  # what checkout prints are changed files: somebody worked in the pool
         await _put_aside(rig, place, branch)
         return False
@@ -159,31 +165,34 @@ async def _git_add(rig: RigHome, reason: str, *rest: str) -> None:
     await git(rig.hub, *NO_HOOKS, *add, *rest, timeout=CHECKOUT)
 
 
-async def _make_clean(rig: RigHome, admin: Path, where: Path) -> bool:
-    """Bring a worktree whose work is saved to the target's head; False when files are left that were ignored before.
+async def _make_clean(rig: RigHome, tree: Tree) -> bool:
+    """Bring a worktree whose work is saved to the target's head; False when something is left that was ignored before.
 
     The order matters: `clean` runs under the ignore rules by which the snapshot was made.
     """
-    await git(where, "clean", "-fdq", timeout=CHECKOUT)
-    await git(where, "clean", "-fdxq", "--", *GENERATED)
+    await git(tree, "clean", "-fdq", timeout=CHECKOUT)
+    await git(tree, "clean", "-fdxq", "--", *GENERATED)
     for name in _HALF_DONE:
-        if (admin / name).exists():
-            (admin / name).rename(_aside(rig, f"{where.name}-{name}"))
+        if (tree.admin / name).exists():
+            (tree.admin / name).rename(_aside(rig, f"{tree.path.name}-{name}"))
     target = (await git(rig.hub, "for-each-ref", "--count=1", "--format=%(refname)", "refs/rgt/target/")) or "HEAD"
-    await git(where, *NO_HOOKS, "checkout", "--quiet", "--force", "--detach", target, timeout=CHECKOUT)
-    return not await git(where, "ls-files", "--others", "--exclude-standard", timeout=CHECKOUT)
+    await git(tree, "checkout", "--quiet", "--force", "--detach", target, timeout=CHECKOUT)
+    left = await git(tree, "ls-files", "--others", "--exclude-standard", timeout=CHECKOUT)
+    return not left and not await repositories(tree)
 
 
 async def _put_aside(rig: RigHome, where: Path, branch: str = "") -> None:
     """Make the path free: what lies there moves to `parked/`, registration and all; nothing there holds `branch`."""
     there = os.path.lexists(where)
-    admins = [a for a in _admins(rig) if _same(_place(a), where)]
+    admins = [a for a in trees.admins(rig.hub) if _same(trees.place(a), where)]
     if not there and not admins:
         return
     aside = _aside(rig, where.name)
     for admin in admins:
-        if branch and _read(admin / "HEAD") == f"ref: refs/heads/{branch}" and (sha := await _sha(rig, branch)):
-            await git(rig.hub, f"--git-dir={admin}", "update-ref", "--no-deref", "HEAD", sha)
+        tree = Tree(where, admin, rig.hub)
+        if branch and trees.branch(tree) == branch and (sha := await _sha(rig, branch)):
+            trees.tidy(tree)
+            await git(replace(tree, path=rig.hub), "update-ref", "--no-deref", "HEAD", sha)
     if there:
         where.rename(aside)
     for admin in admins:
@@ -200,23 +209,30 @@ async def _sha(rig: RigHome, branch: str) -> str:
     return (await try_git(rig.hub, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")).out.strip()
 
 
-def _admins(rig: RigHome) -> Iterator[Path]:
-    """Directories in which the hub keeps what it knows of each worktree."""
-    registered = rig.hub / "worktrees"
-    return iter(sorted(registered.iterdir())) if registered.is_dir() else iter(())
-
-
 def _admin_of(rig: RigHome, where: Path) -> Path | None:
     """The hub's directory of the worktree at `where`, None when it is not one of this hub; mends a half-done rename."""
-    text = _read(where / ".git")
+    if where.is_symlink() or not where.is_dir():
+        return None
+    if tree := trees.of(rig.hub, where):
+        return tree.admin
+    text = trees.line(where, ".git")
     admin = Path(text.removeprefix("gitdir: "))
     if not text.startswith("gitdir: ") or admin.parent.resolve() != (rig.hub / "worktrees").resolve():
         return None
-    if not _same(_place(admin), where):
-        if not admin.is_dir() or (_place(admin) / ".git").exists():
-            return None  # pruned, or a copy of a worktree that is elsewhere
-        (admin / "gitdir").write_text(f"{where / '.git'}\n")
+    if not admin.is_dir() or os.path.lexists(trees.place(admin)):
+        return None  # pruned, or a copy of a worktree that is elsewhere
+    (admin / "gitdir").write_text(f"{where / '.git'}\n")
     return admin
+
+
+def _mend_pointer(rig: RigHome, tree: Tree) -> None:
+    """Make `.git` of a worktree lead to its hub again, whatever its agent has put there."""
+    pointer = tree.path / ".git"
+    if trees.pointing(tree):
+        return
+    if os.path.lexists(pointer):
+        pointer.rename(_aside(rig, f"{tree.path.name}-git"))
+    nolinks.write(tree.path, ".git", f"{trees.pointer_to(tree.admin)}\n")
 
 
 def _pooled(rig: RigHome, owner: str = _POOL) -> list[Path]:
@@ -226,17 +242,13 @@ def _pooled(rig: RigHome, owner: str = _POOL) -> list[Path]:
     return [a for a in admins if _owner(a) == owner and _complete(a)]
 
 
-def _place(admin: Path) -> Path:
-    return Path(_read(admin / "gitdir")).parent
-
-
 def _same(a: Path, b: Path) -> bool:
     """git writes real paths, also where the home is reached through a symlink."""
     return a.name == b.name and (a == b or a.resolve() == b.resolve())
 
 
 def _owner(admin: Path) -> str:
-    return _read(admin / "locked")
+    return trees.line(admin, "locked")
 
 
 def _set_owner(admin: Path, owner: str) -> None:
@@ -264,13 +276,6 @@ def _drop_stale_locks(admin: Path, where: Path) -> None:
     if locks and not live_inside(where):
         for lock in locks:
             lock.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def _copy_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rgt.host import config, nolinks, recipe
+from rgt.host import config, nolinks, recipe, trees
 from rgt.host.runtimes import presets, starting, versions
 from rgt.host.runtimes.provision import Where
 from rgt.host.sandbox import Fence
@@ -98,7 +98,7 @@ class Beginning:
         where = self._where(preset, path, str(rgt_bin))
         fence = Fence(self.home, rig, self.worktree, self.directory, path)
         prepared = starting.prepare(preset, where, fence, choice)
-        first, ports = await self._recipe()
+        first, ports = self._recipe()
         env = {**self._environment(key, rgt_bin), **ports, **prepared.env}
         launch = Launch(
             agent=self.agent,
@@ -211,12 +211,12 @@ class Beginning:
         parse_script(text)
         nolinks.write(self.directory, SCRIPT, text)
 
-    async def _recipe(self) -> tuple[list[str], dict[str, str]]:
+    def _recipe(self) -> tuple[list[str], dict[str, str]]:
         """Words before the agent's command, and variables with its ports; it costs nothing when there is no recipe."""
         r = self.recipe
         if not (r.line.strip() or r.ports):
             return [], {}
-        admin = await recipe.admin_of(self.worktree)
+        admin = trees.known(self.home.rig(self.rig).hub, self.worktree).admin
         ports = recipe.environment(recipe.ports(self.home, admin, r.ports))
         return recipe.words(self.directory, admin, r.line, r.item), ports
 

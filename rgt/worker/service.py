@@ -24,8 +24,8 @@ from rgt.client.direct import Direct
 from rgt.client.feed import Live
 from rgt.client.reach import QUEUE, workflow_of
 from rgt.client.town import Answerer
+from rgt.host import trees
 from rgt.host.config import read_env, read_town, write_env
-from rgt.host.git import branch_of, head_of
 from rgt.host.processes import environ, identify
 from rgt.host.runtimes import presets
 from rgt.host.sessions import Session
@@ -79,11 +79,13 @@ class Here:
 
     def branch(self, worktree: str) -> str:
         """The branch checked out in a worktree."""
-        return branch_of(Path(worktree)) if worktree else ""
+        tree = trees.at(self.home, Path(worktree)) if worktree else None
+        return trees.branch(tree) if tree else ""
 
     async def head(self, worktree: str) -> str:
         """The commit checked out in a worktree."""
-        return await head_of(Path(worktree)) if worktree else ""
+        tree = trees.at(self.home, Path(worktree)) if worktree else None
+        return await trees.head(tree) if tree else ""
 
     def default_runtime(self, role: str) -> str:
         """The configured runtime of agents."""

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from rgt.host import recipe
-from rgt.host.recipe import PROGRAM, admin_of, environment, ports, words
+from rgt.host.recipe import PROGRAM, environment, ports, words
 from rgt.host.runtimes.setup import DONE, EXIT, FAILED, LOG, RUNNING
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -123,7 +123,3 @@ def test_more_ports_than_there_are_is_said(home: Home) -> None:
     home.runtime.mkdir(parents=True)
     with pytest.raises(RgtError, match="no 20000 ports in a row"):
         ports(home, worktree(home, "nux"), 20_000)
-
-
-async def test_the_hub_knows_a_worktree(repo: Path) -> None:
-    assert await admin_of(repo) == (repo / ".git").resolve()

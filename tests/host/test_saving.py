@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from rgt.host import hub, saving
+from rgt.host.git import Tree
+from rgt.host.trees import known
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import Home, RigHome
@@ -39,20 +41,20 @@ def half_merge(rig: RigHome, wt: Path, tmp: Path) -> None:
 
 async def test_b07_save_commit_holds_all_but_deletions_and_generated_files(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
-    assert await saving.save_commit(wt, "x") is None
+    assert await saving.save_commit(known(rig.hub, wt), "x") is None
     write(wt, {"mine.txt": "2\n", "new/ü ñ*.txt": "n\n", "x.log": "ignored\n", "staged.txt": "s\n"})
     write(wt, {".rgt/prompt": "p", ".claude/settings.local.json": "{}", ".claude/kept.md": "k"})
     sh(wt, "add", "-f", "staged.txt", ".rgt/prompt")
     (wt / "other.txt").unlink()
     sh(wt, "rm", "--quiet", "README.md")
     sh(wt, "mv", "src/app.py", "src/moved.py")
-    sha = await saving.save_commit(wt, "nux ended")
+    sha = await saving.save_commit(known(rig.hub, wt), "nux ended")
     assert sha == sh(wt, "rev-parse", "HEAD") == sh(rig.hub, "rev-parse", f"polecat/nux/{ITEM}")
     changed = set(sh(wt, "diff", "--no-renames", "--name-status", "-z", "HEAD~", "HEAD").rstrip("\0").split("\0"))
     assert changed == {"A", "M", "mine.txt", "new/ü ñ*.txt", "staged.txt", "src/moved.py", ".claude/kept.md"}
     assert sh(wt, "log", "-1", "--format=%s|%(trailers:key=Rgt-Saved,valueonly)") == "rgt: saved work: nux ended|true"
     assert {x[3:] for x in sh(wt, "status", "--porcelain").splitlines()} == {"other.txt", "README.md", "src/app.py"}
-    assert await saving.save_commit(wt, "again") is None
+    assert await saving.save_commit(known(rig.hub, wt), "again") is None
     assert (wt / ".rgt/prompt").exists()
 
 
@@ -62,7 +64,7 @@ async def test_b07_a_file_in_the_place_of_a_directory_and_the_other_way_round(ri
     (wt / "src/app.py").unlink()
     (wt / "src").rmdir()
     write(wt, {"mine.txt/deep": "d\n", "src": "s\n"})
-    sha = await saving.save_commit(wt, "x")
+    sha = await saving.save_commit(known(rig.hub, wt), "x")
     assert sha and listed(wt, sha) == {"README.md", ".gitignore", "other.txt", "mine.txt/deep", "src"}
 
 
@@ -73,39 +75,39 @@ async def test_b07_save_commit_without_identity_detached_with_hooks_of_the_repos
     (wt / "hooks/pre-commit").chmod(0o755)
     sh(wt, "config", "core.hooksPath", "hooks")
     sh(wt, "checkout", "--quiet", "--detach")
-    sha = await saving.save_commit(wt, "x")
+    sha = await saving.save_commit(known(rig.hub, wt), "x")
     assert sha == sh(wt, "rev-parse", "HEAD") and "hooks/pre-commit" in listed(wt, sha)
     sh(wt, "checkout", "--quiet", "--orphan", "fresh")
     sh(wt, "rm", "-rq", "--cached", ".")
     write(wt, {".rgt/x": "1"})
-    sha = await saving.save_commit(wt, "first")
+    sha = await saving.save_commit(known(rig.hub, wt), "first")
     assert sha and sh(wt, "rev-list", "--count", "HEAD") == "1" and ".rgt/x" not in listed(wt, sha)
 
 
 async def test_b07_save_commit_in_the_middle_of_a_merge(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     half_merge(rig, wt, tmp)
-    sha = await saving.save_commit(wt, "x")
+    sha = await saving.save_commit(known(rig.hub, wt), "x")
     assert sha and "<<<<<<<" in sh(wt, "show", f"{sha}:mine.txt")
     assert len(sh(wt, "log", "-1", "--format=%P").split()) == 1
     sh(wt, "reset", "--quiet", "--hard", "HEAD~")
     fails(wt, "merge", "side")
     write(wt, {"mine.txt": "both\n"})
     sh(wt, "add", "mine.txt")
-    sha = await saving.save_commit(wt, "x")
+    sha = await saving.save_commit(known(rig.hub, wt), "x")
     assert sha and len(sh(wt, "log", "-1", "--format=%P").split()) == 2
-    assert (await saving.describe(wt)).operation == "" and not sh(wt, "status", "--porcelain")
+    assert (await saving.describe(known(rig.hub, wt))).operation == "" and not sh(wt, "status", "--porcelain")
 
 
 async def test_b07_save_commit_in_the_middle_of_a_rebase(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     branch_commit(rig, tmp / "side", "side", {"mine.txt": "side\n"})
     fails(wt, "rebase", "side")
-    assert (await saving.describe(wt)).operation == "rebase"
+    assert (await saving.describe(known(rig.hub, wt))).operation == "rebase"
     write(wt, {"extra": "1"})
-    sha = await saving.save_commit(wt, "x")
+    sha = await saving.save_commit(known(rig.hub, wt), "x")
     assert sha and {"extra", "mine.txt"} <= listed(wt, sha) and sh(wt, "rev-parse", "HEAD") == sha
-    assert (await saving.describe(wt)).operation == "rebase"
+    assert (await saving.describe(known(rig.hub, wt))).operation == "rebase"
 
 
 async def test_saving_leaves_other_repositories_out(rig: RigHome, tmp: Path) -> None:
@@ -113,20 +115,20 @@ async def test_saving_leaves_other_repositories_out(rig: RigHome, tmp: Path) -> 
     sh(wt, "init", "--quiet", "empty")
     sh(wt, "clone", "--quiet", str(tmp / "src-api"), "cloned")
     write(wt, {"n": "1"})
-    sha = await saving.save_commit(wt, "x")
+    sha = await saving.save_commit(known(rig.hub, wt), "x")
     assert sha and sh(wt, "show", "--name-only", "--format=", sha) == "n"
-    assert (await saving.describe(wt)).nested == ("cloned/", "empty/")
+    assert (await saving.describe(known(rig.hub, wt))).nested == ("cloned/", "empty/")
 
 
 async def test_b10_snapshot_holds_everything_and_touches_nothing(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
-    assert await saving.snapshot(rig, wt, ITEM) is None
+    assert await saving.snapshot(rig, known(rig.hub, wt), ITEM) is None
     write(wt, {"mine.txt": "staged\n"})
     sh(wt, "add", "mine.txt")
     write(wt, {"mine.txt": "after\n", "new.txt": "n\n", "x.log": "ignored\n", ".rgt/x": "1"})
     (wt / "other.txt").unlink()
     before = sh(wt, "status", "--porcelain=v2"), sh(wt, "ls-files", "-s"), sh(wt, "rev-parse", "HEAD")
-    sha = await saving.snapshot(rig, wt, ITEM)
+    sha = await saving.snapshot(rig, known(rig.hub, wt), ITEM)
     assert sha
     assert (sh(wt, "status", "--porcelain=v2"), sh(wt, "ls-files", "-s"), sh(wt, "rev-parse", "HEAD")) == before
     assert listed(wt, sha) == {"README.md", ".gitignore", "src/app.py", "mine.txt", "new.txt"}
@@ -143,17 +145,17 @@ async def test_b10_snapshot_sees_a_change_in_the_tick_of_the_commit(rig: RigHome
         write(wt, {"mine.txt": f"a{n}\n"})
         sh(wt, "add", "mine.txt")
         write(wt, {"mine.txt": f"b{n}\n"})
-        sha = await saving.snapshot(rig, wt, ITEM)
+        sha = await saving.snapshot(rig, known(rig.hub, wt), ITEM)
         assert sha and sh(wt, "show", f"{sha}:mine.txt") == f"b{n}"
 
 
 async def test_b10_snapshot_in_the_middle_of_a_merge_holds_both_sides(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     half_merge(rig, wt, tmp)
-    sha = await saving.snapshot(rig, wt, ITEM)
+    sha = await saving.snapshot(rig, known(rig.hub, wt), ITEM)
     assert sha and "<<<<<<<" in sh(wt, "show", f"{sha}:mine.txt")
     assert sh(wt, "rev-parse", "side") in sh(wt, "log", "-1", "--format=%P", sha).split()
-    facts = await saving.describe(wt)
+    facts = await saving.describe(known(rig.hub, wt))
     assert facts.operation == "merge" and facts.conflicts == 1
 
 
@@ -166,14 +168,14 @@ async def test_b10_what_cannot_be_read_is_an_error(rig: RigHome, tmp: Path) -> N
         write(wt, {"bad": "1"})
         (wt / "bad").chmod(0)
     with pytest.raises(RgtError):
-        await saving.snapshot(rig, wt, ITEM)
+        await saving.snapshot(rig, known(rig.hub, wt), ITEM)
 
 
 async def test_recover_and_restore(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     assert [x.split()[0] for x in await saving.recover(rig, ITEM)] == [f"refs/heads/polecat/nux/{ITEM}"]
     write(wt, {"new.txt": "n\n"})
-    sha = await saving.snapshot(rig, wt, ITEM)
+    sha = await saving.snapshot(rig, known(rig.hub, wt), ITEM)
     assert sha
     await hub.pin(rig, refs.keep(ITEM, sh(wt, "rev-parse", "HEAD")), sh(wt, "rev-parse", "HEAD"))
     lines = await saving.recover(rig, ITEM)
@@ -191,19 +193,19 @@ async def test_describe(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     head = sh(wt, "rev-parse", "HEAD")
     clean = TreeFacts(head=head, branch=f"polecat/nux/{ITEM}", ahead=1, unkept=1)
-    assert await saving.describe(wt) == clean
+    assert await saving.describe(known(rig.hub, wt)) == clean
     await hub.pin(rig, refs.keep(ITEM, head), head)
     sh(wt, "mv", "mine.txt", "renamed.txt")
     (wt / "other.txt").unlink()
     write(wt, {"a/b": "1", "a/c": "1", "x.log": "1", ".rgt/x": "1"})
     sleeper = await asyncio.create_subprocess_exec("sleep", "60", cwd=wt / "a")
     try:
-        facts = await saving.describe(wt)
+        facts = await saving.describe(known(rig.hub, wt))
     finally:
         sleeper.kill()
         await sleeper.wait()
     assert facts == TreeFacts(head=head, branch=clean.branch, changed=2, untracked=2, live=1, ahead=1)
     sh(wt, "checkout", "--quiet", "--orphan", "none")
-    facts = await saving.describe(wt)
+    facts = await saving.describe(known(rig.hub, wt))
     assert facts.head == "" and facts.branch == "none" and facts.readable
-    assert not (await saving.describe(tmp / "gone")).readable
+    assert not (await saving.describe(Tree(tmp / "gone", rig.hub / "worktrees/gone", rig.hub))).readable

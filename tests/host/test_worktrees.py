@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rgt.host import hub, saving, worktrees
+from rgt.host import hub, saving, trees, worktrees
 from rgt.host.worktrees import prepare, recycle
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -225,7 +225,7 @@ async def test_b10_a_snapshot_that_fails_removes_nothing(rig: RigHome) -> None:
     with pytest.raises(RgtError):
         await recycle(rig, "nux", ITEM)
     assert (where / "dirty").read_text() == "1" and (where / "README.md").read_text() == "changed"
-    assert (await saving.describe(where)).branch == BRANCH
+    assert (await saving.describe(trees.known(rig.hub, where))).branch == BRANCH
 
 
 async def test_b10_files_ignored_by_a_rule_of_the_agent_stay(rig: RigHome) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rgt.client.temporal import connect
-from rgt.host import daemon, finishing, saving
+from rgt.host import daemon, finishing, saving, trees
 from rgt.host.config import read_env
 from rgt.model import refs
 from rgt.model.messages import Done
@@ -92,7 +92,9 @@ def test_b09_an_interrupted_done_goes_on(shared: LiveTown) -> None:
     rig = town.home.rig("b09")
     agent.commit("a.txt", "a\n")
     (agent.cwd / "b.txt").write_text("b\n")
-    saved = asyncio.run(saving.save_commit(agent.cwd, f"rgt: saved work on {item}"))
+    saved = asyncio.run(
+        saving.save_commit(trees.known(town.home.rig("api").hub, agent.cwd), f"rgt: saved work on {item}")
+    )
     place = asyncio.run(finishing.look(town.home, agent.cwd))
     assert place is not None
     pinned = asyncio.run(finishing.finish_here(town.home, place, item))

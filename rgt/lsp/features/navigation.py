@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
 
-from rgt.host.run import run
+from rgt.host import trees
+from rgt.host.git import try_git
 from rgt.lsp.documents import path_of
 from rgt.lsp.mentions import Mention, find, span
 from rgt.model.errors import RgtError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FILES = 200
 """Files that are looked through for references at most."""
 SECONDS = 5.0
+GREP = ("grep", "--untracked", "-IlzF", "-e")
 
 
 def register(server: RgtServer) -> None:
@@ -90,9 +92,11 @@ async def _files(server: RgtServer, id: str) -> list[Path]:
     for root in roots:
         if not root or not Path(root).is_dir():
             continue
-        argv = ["git", "-C", root, "grep", "--untracked", "-IlzF", "-e", id]
+        tree = trees.at(server.home, Path(root))
+        if tree is None and trees.ours(server.home, Path(root)):
+            continue
         try:
-            done = await run(argv, timeout=SECONDS)
+            done = await try_git(tree or Path(root), "-C", root, *GREP, id, timeout=SECONDS)
         except (OSError, RgtError):
             continue
         files += [Path(root, name) for name in done.out.split("\0") if name]

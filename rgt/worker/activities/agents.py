@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from rgt.host import candidate, config, hub, saving, sessions, worktrees
+from rgt.host import candidate, config, hub, saving, sessions, trees, worktrees
 from rgt.host.git import git
 from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
@@ -132,8 +132,11 @@ class AgentActivities:
 
     async def _roll_back(self, job: StartAgent, worktree: Path) -> bool:
         """Give the worktree of an agent that could not be started back to the pool, if nobody ever worked in it."""
-        facts = await saving.describe(worktree)
-        if job.generation > 1 or not facts.readable or facts.dirty or facts.ahead:
+        tree = trees.of(self.home.rig(job.start.rig).hub, worktree)
+        if job.generation > 1 or tree is None:
+            return False
+        facts = await saving.describe(tree)
+        if not facts.readable or facts.dirty or facts.ahead:
             return False
         return await worktrees.recycle(self.home.rig(job.start.rig), job.start.name, job.start.item)
 
@@ -184,8 +187,10 @@ class AgentActivities:
         worktree = rig.worktrees / job.start.name
         if not worktree.is_dir():
             return EndedAgent()
-        saved = await saving.snapshot(rig, worktree, job.start.item)
-        left = await saving.left(worktree, saved or "") if job.lost else ""
+        tree = trees.known(rig.hub, worktree)
+        trees.tidy(tree)
+        saved = await saving.snapshot(rig, tree, job.start.item)
+        left = await saving.left(tree, saved or "") if job.lost else ""
         await worktrees.park(rig, job.start.name, job.start.item)
         return EndedAgent(snapshot=saved or "", left=left)
 
