@@ -66,7 +66,7 @@ async def _hooks(home: Home, rig: str) -> AsyncIterator[Check]:
         what = what or ("changed" if hook.read_bytes() != wanted else "")
         if what:
             yield Check.bad(f"the hook {name} is {what}: the target is not guarded", "`rgt doctor --fix`", fixable=True)
-    path = (await try_git(hub, "config", "--worktree", "core.hooksPath")).out.strip()
+    path = (await try_git(hub, "config", "--file", str(hub / "config.worktree"), "core.hooksPath")).out.strip()
     if path != str(hub / "hooks"):
         cause = f"git looks for hooks in {path or 'no place of ours'}"
         yield Check.bad(cause, "`rgt doctor --fix`", fixable=True)
@@ -161,7 +161,7 @@ async def _fix_hooks(home: Home, rig: str) -> list[str]:
             at.parked.mkdir(exist_ok=True)
             hook.rename(at.parked / f"{name}.{time.time_ns()}")
     install_hooks(at.hub, landing_key(at), read_rig(home, rig).target)
-    await git(at.hub, "config", "--worktree", "core.hooksPath", str(at.hub / "hooks"))
+    await git(at.hub, "config", "--file", str(at.hub / "config.worktree"), "core.hooksPath", str(at.hub / "hooks"))
     return ["hooks written"]
 
 

@@ -17,6 +17,8 @@ from rgt.host.git import Tree, try_git
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 
+COMMON = "../.."
+"""What `commondir` says: where the hub is, from one of its directories of worktrees."""
 LINE = 5_000
 """Bytes of a file with one line that are read."""
 
@@ -25,6 +27,9 @@ def of(hub: Path, worktree: Path) -> Tree | None:
     """The worktree of a hub at this path, None when the hub has none there."""
     for admin in (*_hinted(hub, worktree), *admins(hub)):
         if _same(place(admin), worktree):
+            # git takes the settings from where it is told, but branches from where this file says.
+            if line(admin, "commondir") != COMMON:
+                nolinks.write(admin, "commondir", f"{COMMON}\n")
             return Tree(worktree, admin, hub)
     return None
 

@@ -92,9 +92,7 @@ def test_b09_an_interrupted_done_goes_on(shared: LiveTown) -> None:
     rig = town.home.rig("b09")
     agent.commit("a.txt", "a\n")
     (agent.cwd / "b.txt").write_text("b\n")
-    saved = asyncio.run(
-        saving.save_commit(trees.known(town.home.rig("api").hub, agent.cwd), f"rgt: saved work on {item}")
-    )
+    saved = asyncio.run(saving.save_commit(trees.known(rig.hub, agent.cwd), f"rgt: saved work on {item}"))
     place = asyncio.run(finishing.look(town.home, agent.cwd))
     assert place is not None
     pinned = asyncio.run(finishing.finish_here(town.home, place, item))
