@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rgt.host import hub, sandbox, worktrees
+from rgt.host import hub, sandbox, saving, trees, worktrees
 from rgt.host.sandbox import Fence, unusable, words
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -176,3 +176,82 @@ def test_what_is_no_worktree_of_the_hub_is_refused(box: Box, tmp: Path) -> None:
     fence = Fence(box.fence.home, box.fence.rig, tmp / "wt", box.fence.agent_dir)
     with pytest.raises(RgtError, match="is no worktree"):
         sandbox.words(box.preset, fence)
+
+
+SETTINGS = '[core]\n\tfsmonitor = {evil}\n\thooksPath = {hooks}\n[filter "x"]\n\tclean = {evil}\n'
+
+
+@pytest.fixture
+def evil(box: Box, place: Path) -> Path:
+    """A program that can leave its mark only outside of the sandbox."""
+    hooks = box.fence.worktree / "hooks"
+    hooks.mkdir()
+    program = hooks / "post-index-change"
+    program.write_text(f'#!/bin/sh\necho "$0 $*" >> {place / "marker"}\ncat\n')
+    program.chmod(0o755)
+    shutil.copy(program, hooks / "reference-transaction")
+    (box.fence.worktree / "settings").write_text(SETTINGS.format(evil=program, hooks=hooks))
+    (box.fence.worktree / ".gitattributes").write_text("* filter=x\n")
+    return program
+
+
+@bubblewrap
+async def test_what_tells_git_its_repository_and_settings_cannot_be_changed(box: Box, place: Path, evil: Path) -> None:
+    """Nor be removed, renamed or covered; and what git of the town is then run there does nothing of the agent's."""
+    bare, worktree = box.fence.rig.hub, box.fence.worktree
+    tree = trees.known(bare, worktree)
+    files = [worktree / ".git", *(tree.admin / name for name in sandbox.READ_ONLY_ADMIN)]
+    files += [bare / "config", bare / "config.worktree", bare / "hooks/pre-push", bare / "info/exclude"]
+    before = {file: file.read_bytes() for file in files}
+    fresh = [
+        bare / "objects/info/alternates",
+        bare / "info/attributes",
+        bare / "commondir",
+        bare / "hooks/post-checkout",
+    ]
+    ways = (
+        "cat settings >>",
+        "cp settings",
+        "mv settings",
+        "ln -sf $PWD/settings",
+        "rm",
+        "mkfifo",
+        "mount --bind settings",
+    )
+    for file in (*files, *fresh):
+        for way in ways:
+            box.run(f"cp settings kept; {way} '{file}'; cp kept settings; mv '{file}' away; cat settings > '{file}'")
+            box.run(f"git config --file '{file}' core.fsmonitor {evil}")
+    box.run(f"mv '{tree.admin}' away; mv '{worktree}' away; mv '{bare}/objects' away; rm -rf '{worktree}/.git'")
+    box.run(f"git config core.fsmonitor {evil}; git config --worktree core.fsmonitor {evil}")
+    box.run(
+        f'unshare -Urm sh -c \'umount "{tree.admin}/config.worktree"; cat settings > "{tree.admin}/config.worktree"\''
+    )
+    assert {file: file.read_bytes() for file in files} == before
+    assert not any(os.path.lexists(file) for file in fresh)
+    (worktree / "README.md").write_text("changed\n")
+    assert await saving.snapshot(box.fence.rig, tree, "gt-00001") and await saving.save_commit(tree, "x")
+    await saving.describe(tree)
+    sh(worktree, "status")
+    assert not (place / "marker").exists(), (place / "marker").read_text()
+
+
+@bubblewrap
+async def test_an_agent_whose_hub_said_no_settings_of_its_worktree_cannot_add_some(box: Box) -> None:
+    """Also when another `.git` was there at its start."""
+    admin = trees.known(box.fence.rig.hub, box.fence.worktree).admin
+    (admin / "config.worktree").unlink()
+    (box.fence.worktree / ".git").write_text(f"gitdir: {box.fence.rig.hub}/worktrees/../hooks\n")
+    assert "Read-only" in box.fails(f"echo x > '{admin}/config.worktree'")
+    assert "Read-only" in box.fails(f"echo x > '{box.fence.rig.hub}/hooks/x'")
+
+
+@bubblewrap
+def test_10_ordinary_work_with_git_is_possible(box: Box) -> None:
+    box.does(
+        "set -e; echo 1 > a; git add a; git commit -qm a; git switch -qc side; echo 2 > b; git add b; git commit -qm b;"
+        "git switch -q -; echo 3 > c; git add c; git commit -qm c; git merge -q --no-edit side; git tag mine;"
+        "echo 4 > c; git stash -q; git stash apply -q; git commit -qam c --amend; git checkout -q --detach;"
+        "git commit -q --allow-empty -m d; git switch -q -; git reset -q --hard HEAD~1; git clean -fdq;"
+        "git log --oneline; git reflog; git worktree list; git fsck"
+    )
