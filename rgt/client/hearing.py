@@ -57,8 +57,6 @@ class Hearing:
     def __init__(self) -> None:
         self.voices: dict[str, Voice] = {}
         """Workflow id → its present process."""
-        self.words: dict[tuple[str, int], str] = {}
-        """What an agent is to be told at its next hook, beside its mail."""
         self.printing: dict[str, str] = {}
         """Receipts of mail that live hooks were given and have perhaps not printed yet, and whose hooks they are."""
         self.claims: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -73,7 +71,6 @@ class Hearing:
         if (before := self.voices.get(agent)) and before.later is not None:
             before.later.cancel()
         self.voices[agent] = Voice(generation, "", begun=True)
-        self.words.pop((agent, generation), None)
 
     def voice(self, agent: str, generation: int, said: str = "") -> Voice:
         """The voice of an agent's present process; `said` is what its workflow knows of one that this process did not
@@ -127,10 +124,6 @@ class Hearing:
         """These hooks are gone: whatever they did not confirm is given to others."""
         for receipt in receipts:
             self.printing.pop(receipt, None)
-
-    def taken(self, agent: str, generation: int) -> str:
-        """What the agent is to be told beside its mail; it is told once."""
-        return self.words.pop((agent, generation), "")
 
 
 def doing(rows: list[Row], address: str) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
+from rgt.model import messages as m
 from rgt.model.costs import Amount, later, total
 from rgt.model.mail import Mailed
 from rgt.model.messages import AgentEvent, SessionEvent
@@ -36,6 +37,8 @@ FAILED = tuple(timedelta(seconds=n) for n in (30, 60, 120, 300, 600, 1800))
 """How long a server that fails is waited for."""
 TRIES = 6
 """After so many rings without a turn that ends well, a person is told."""
+ANSWER = timedelta(minutes=2)
+"""How long one may do nothing after it was told to go on, before a person is told."""
 DIALOG_SECONDS = 60.0
 
 
@@ -47,6 +50,8 @@ class Care(BaseModel):
     """When its workflow does the next thing; empty for never."""
     rings: int = 0
     """How often it was rung since a turn of it ended well."""
+    told: bool = False
+    """The town has something to say to it on that account, or has said it, and nothing was heard of it since."""
     alert: str = ""
     dialog_seconds: float = DIALOG_SECONDS
     """How long it may wait for a person before that one is told."""
@@ -54,7 +59,7 @@ class Care(BaseModel):
     def heard(self, c: AgentEvent, at: str) -> str:
         """Its hooks said something; gives what it does now (`ACTIVITIES`, or `limited`)."""
         now, word = datetime.fromisoformat(at), ACTIVITIES[c.kind]
-        self.why, self.wake, self.alert = c.why[:200], "", ""
+        self.why, self.wake, self.alert, self.told = c.why[:200], "", "", False
         if word == "idle":
             self.rings = 0
         elif word == "waiting":
@@ -74,17 +79,21 @@ class Care(BaseModel):
 
     def due(self, word: str, at: str) -> str:
         """The time of `wake` has come for one that is `word`; gives what it is to be told, if anything."""
-        now = datetime.fromisoformat(at)
         self.wake = ""
         if word == "waiting":
             self.alert = f"waits for a person: {self.why or 'a dialog'}"
-            return ""
-        if word not in RINGS:
-            return ""
-        if word != "stuck":
-            self.rings += 1
-            self.wake = iso(now + _nth(LIMITED if word == "limited" else FAILED, self.rings))
-        return RINGS[word].format(why=self.why)
+        elif self.told:
+            self.alert = f"was told to go on, and does nothing ({self.why})"
+        elif word in RINGS:
+            if word != "stuck":
+                self.rings, self.told = self.rings + 1, True
+            return RINGS[word].format(why=self.why)
+        return ""
+
+    def heard_it(self, at: str) -> None:
+        """It certainly has what it was to be told."""
+        if self.told:
+            self.wake = iso(datetime.fromisoformat(at) + ANSWER)
 
 
 class Living(Mailed):
@@ -146,16 +155,25 @@ class Living(Mailed):
             return
         before = (self.activity, self.care.model_copy())
         self.activity = self.care.heard(c, self.updated_at)
+        if self.activity:
+            # Whatever it was to be told was for another occasion.
+            self.mailbox.say("", "")
         if before != (self.activity, self.care):
             self.changed()
 
-    def due(self) -> str:
-        """The time has come to do something about what it does; gives what it is to be told."""
+    def due(self) -> None:
+        """The time has come to do something about what it does."""
         self.changed()
         if (late := self.mailbox.due()) and late <= self.updated_at:
             self.mailbox.late = True
-            return ""
-        return self.care.due(self.activity, self.updated_at)
+        elif text := self.care.due(self.activity, self.updated_at):
+            self.mailbox.say(text, self.updated_at)
+
+    def mail_had(self, c: m.MailHad) -> None:
+        told = self.mailbox.word is not None
+        super().mail_had(c)
+        if told and self.mailbox.word is None:
+            self.care.heard_it(self.updated_at)
 
     @property
     def unborn_line(self) -> str:
@@ -177,7 +195,7 @@ RINGS = {
     "stuck": "Nothing was heard of you for a while ({why}). If you wait for something that may never come, end it; "
     "if you cannot go on, ask with `rgt escalate`.",
 }
-"""What an agent is told when it is rung."""
+"""What an agent is told when its mailbox has it from the town (`rgt.model.mail.Word`)."""
 
 
 def _nth(steps: tuple[timedelta, ...], n: int) -> timedelta:

@@ -3,6 +3,8 @@
 Each hook is given letters under a receipt, with which it says afterwards that they are printed. Until then they count
 as waiting: of a hook that was killed, timed out or cut off, they are given again at the next one. A hook that is killed
 in the instant after it has printed may so make a letter come twice, marked as perhaps a repeat; none is lost.
+
+What the town itself has to say to an agent (`Word`) takes the same way, under the same receipts.
 """
 
 from __future__ import annotations
@@ -57,19 +59,35 @@ class Letter(BaseModel):
     """It was offered to a hook or a session that is gone: it may be a repeat."""
 
 
+class Word(BaseModel):
+    """What the town itself tells an agent, such as to go on; no letter, since it is over with the occasion."""
+
+    text: str
+    at: str
+    receipt: str = ""
+    """What the hook that it was given to confirms it with."""
+
+
 class Mailbox(BaseModel):
     """The letters of one receiver, oldest first."""
 
     last: int = 0
     letters: list[Letter] = Field(default_factory=list)
+    word: Word | None = None
+    """What the town has to say; a later word takes its place."""
     late: bool = False
-    """Somebody was told that letters wait too long."""
+    """Somebody was told that something waits too long."""
     minutes: float = MAIL_MINUTES
     """How long a letter may wait before that."""
 
     def waiting(self) -> list[Letter]:
         """Letters of which nobody knows yet that their receiver has them, or knows of them."""
         return [x for x in self.letters if x.state in ("pending", "offered", "named")]
+
+    @property
+    def count(self) -> int:
+        """What waits, letters and the town's word."""
+        return len(self.waiting()) + (self.word is not None)
 
     def unread(self) -> list[Letter]:
         """Letters that were perhaps never had."""
@@ -111,11 +129,25 @@ class Mailbox(BaseModel):
             letter.state, letter.receipt = "named", receipt
         return given, len(rest)
 
+    def say(self, text: str, at: str) -> None:
+        """The town has something to say, or nothing any more."""
+        self.word = Word(text=text, at=at) if text else None
+        self._forget()
+
+    def said(self, receipt: str, printing: Sequence[str] = ()) -> str:
+        """What the town has to say, for the hook that claims letters too; empty while another one prints it."""
+        if self.word is None or self.word.receipt in printing:
+            return ""
+        self.word.receipt = receipt
+        return self.word.text
+
     def had(self, receipts: Sequence[str]) -> None:
         """Hooks say that they have printed what they were given under these receipts."""
         for letter in self.letters:
             if letter.receipt in receipts:
                 letter.state = CONFIRMED.get(letter.state, letter.state)
+        if self.word is not None and self.word.receipt in receipts:
+            self.word = None
         self._forget()
 
     def read(self, numbers: Sequence[int]) -> list[Letter]:
@@ -132,12 +164,13 @@ class Mailbox(BaseModel):
         for letter in self.letters:
             if letter.state == "listed":
                 letter.state = "pending"
+        self.say("", "")
 
     def due(self) -> str:
-        """When a person is told that the oldest letter still waits; empty for never."""
-        waiting = self.waiting()
+        """When a person is told that the oldest of what waits still does; empty for never."""
+        since = [x.at for x in self.waiting()[:1]] + ([self.word.at] if self.word else [])
         patience = timedelta(minutes=self.minutes)
-        return iso(datetime.fromisoformat(waiting[0].at) + patience) if waiting and not self.late else ""
+        return iso(datetime.fromisoformat(min(since)) + patience) if since and not self.late else ""
 
     def _take_back(self, printing: Sequence[str]) -> None:
         for letter in self.letters:
@@ -147,7 +180,7 @@ class Mailbox(BaseModel):
 
     def _forget(self) -> None:
         """Drop what was had long ago."""
-        if not self.waiting():
+        if not self.count:
             self.late = False
         had = [x for x in reversed(self.letters) if x.state == "taken"]
         size = 0
@@ -166,13 +199,16 @@ class Mailed(Entity):
 
     @property
     def mail_count(self) -> int:
-        """Letters that wait."""
-        return len(self.mailbox.waiting())
+        """Letters that wait, and what the town has to say."""
+        return self.mailbox.count
 
     @property
     def mail_alert(self) -> str:
         """What a person should know of the mailbox."""
-        return f"does not take its mail ({self.mail_count} waiting)" if self.mailbox.late and self.mail_count else ""
+        if not self.mailbox.late:
+            return ""
+        letters = len(self.mailbox.waiting())
+        return f"does not take its mail ({letters} waiting)" if letters else "does not hear what the town tells it"
 
     def mail(self, c: m.Mail) -> dict[str, Any]:
         """Somebody writes to it."""
@@ -182,11 +218,12 @@ class Mailed(Entity):
 
     def mail_claim(self, c: m.MailClaim) -> dict[str, Any]:
         """It is at a point where it can be given mail."""
+        word = self.mailbox.said(c.receipt, c.printing)
         given, more = self.mailbox.claim(c.receipt, c.printing)
         if not c.receipt:
-            self.mailbox.had([""])
+            self.mail_had(m.MailHad(receipts=[""]))
         self.changed()
-        return {"text": injected(given, more)}
+        return {"text": "\n\n".join(filter(None, (word, injected(given, more))))}
 
     def mail_had(self, c: m.MailHad) -> None:
         """Its hooks have printed letters."""

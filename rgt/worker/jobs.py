@@ -60,19 +60,6 @@ class Started(BaseModel):
     """How long its mail may wait before a person is told."""
 
 
-class Ring(BaseModel):
-    """An agent to be rung."""
-
-    agent: str
-    """Workflow id."""
-    address: str
-    nonce: str
-    generation: int
-    text: str
-    idle: bool = True
-    """Its turn has ended, so that text can be typed into its session."""
-
-
 class EndAgent(BaseModel):
     """A polecat's session to be ended, with its work saved."""
 

@@ -140,7 +140,7 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
             stack.callback(asyncio.create_task(watching(client, home)).cancel)
         await live.ready.wait()
         stack.push_async_callback(_settled, client, live)
-        bells = Bells(live, tending.mail)
+        bells = Bells(live, tending.ring)
         stack.callback(bells.close)
         gateway = Gateway(home, key, direct, live, answer, direct.hearing)
         await gateway.open()
@@ -192,7 +192,6 @@ def _host_worker(client: Client, host: str, agents: AgentActivities, tending: Te
             agents.start_crew,
             agents.end_crew,
             agents.remove_crew,
-            tending.ring,
             rigs.found_rig,
             rigs.recycle,
             rigs.put_away,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
-from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -29,14 +28,14 @@ from rgt.model.home import Home
 from rgt.model.messages import AgentEvent, SessionEvent
 from rgt.model.operations import HookArgs
 from rgt.model.rows import Row
-from rgt.worker.guard import guarded
-from rgt.worker.jobs import Ring
 
 log = logging.getLogger(__name__)
 
 LAUNCH, READY, BELL, SPOOL = "launch.json", "ready", "bell", "spool"
 """In an agent's directory: how it was started, its first sign of life, what rings it, events that nobody took."""
 MAIL = "You have mail: run `rgt mail check`, then go on."
+ENDED = ("idle", "limited", "failed")
+"""States in which nothing but a line of input makes an agent go on."""
 SCREEN = 4000
 """Bytes of a screen that are kept as the reason of a failure."""
 LOOK = 0.5
@@ -245,28 +244,18 @@ class Tending:
     async def _tell(self, agent: str, event: AgentEvent) -> None:
         await self.client.get_workflow_handle(agent).signal("agent_event", event)
 
-    @activity.defn(name="ring")
-    @guarded
-    async def ring(self, job: Ring) -> bool:
-        """Make an agent whose turn has ended go on, with `text`; False when it cannot be reached."""
-        session = await sessions.find(self.tmux, job.address)
-        return session is not None and session.nonce == job.nonce and await self._wake(session, job.text, job.idle)
+    async def ring(self, row: Row) -> bool:
+        """Let an agent know that something waits for it; False when it cannot be reached now.
 
-    async def mail(self, row: Row) -> bool:
-        """Let an agent know that it has mail; False when it cannot be reached now."""
+        Its bell makes its hooks ask for it; what has no bell is told by typing while its turn has ended."""
         session = await sessions.find(self.tmux, row.id)
-        return session is not None and await self._wake(session, "", row.state == "idle")
-
-    async def _wake(self, session: Session, text: str, idle: bool) -> bool:
-        """Have a session go on with `text`, or with its mail: its bell makes its hooks ask for it, and what has no
-        bell is told by typing while it is `idle`."""
-        launched = self._launched(session) if session.alive else None
-        if launched is not None and launched.mail == "hook-bell":
-            if text:
-                self.hearing.words[session.agent, session.generation] = text
+        launched = self._launched(session) if session is not None and session.alive else None
+        if session is None or launched is None:
+            return False
+        if launched.mail == "hook-bell":
             return self._put(session.agent, BELL, f"{time.time_ns()}\n")
-        if launched is not None and launched.mail == "paste" and idle:
-            await self.tmux.paste(session.name, text or MAIL)
+        if launched.mail == "paste" and row.state in ENDED:
+            await self.tmux.paste(session.name, MAIL)
             return True
         return False
 

@@ -5,7 +5,8 @@ tools after it is the step. So the stub needs no memory, and a conversation that
 
 `{"bash": CMD}` · `{"tool": NAME, "input": {…}}` · `{"text": T}`, which ends the turn · `{"status": 429, "type": T,
 "message": M, "headers": {…}, "times": N}`, a failure that is over after N times · `{"cut": true}`, where the stream
-breaks off; any of them with `"sleep": SECONDS` before it.
+breaks off; any of them with `"sleep": SECONDS` before it, or with `"read": TOKENS` that its conversation has, of which
+very many make Claude Code compact it. The summary that it asks for is the rest of the script.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SCRIPT = re.compile(r"\[\[stub:\s*(\[.*?\])\s*\]\]", re.DOTALL)
+SUMMARIZE = "with the summary inside <summary></summary> tags"
+SUMMARIZE_FIRST = "an <analysis> block followed by a <summary> block"
+"""In what Claude Code asks when it compacts, and when it asks once more."""
 INPUT, OUTPUT, CREATED, READ = 1000, 40, 10, 20
 """Tokens that each answer says it took."""
 
@@ -106,6 +110,9 @@ def step_of(body: dict[str, Any], failed: Counter[str]) -> dict[str, Any] | None
     if script is None:
         return None
     script = [step for step in script if "times" not in step or failed[json.dumps(step)] < step["times"]]
+    last = "".join(str(block.get("text", "")) for block in blocks(body["messages"][-1].get("content")))
+    if SUMMARIZE in last or SUMMARIZE_FIRST in last:
+        return {"text": f"<analysis>STUB</analysis><summary>STUB-SUMMARY [[stub: {json.dumps(script[done:])} ]]</summary>"}
     return script[done] if done < len(script) else {"text": "STUB-DONE"}
 
 
@@ -150,18 +157,21 @@ class _Handler(BaseHTTPRequestHandler):
         reason = "tool_use" if len(content) > 1 else "end_turn"
         message: dict[str, Any] = {"id": f"msg_{uuid.uuid4().hex[:24]}", "type": "message", "role": "assistant"}
         message |= {"model": body.get("model", "claude-stub"), "stop_sequence": None}
+        used = {**usage(OUTPUT), "input_tokens": step.get("read", INPUT)}
         if body.get("stream"):
-            self._stream(message, content, reason, bool(step.get("cut")))
+            self._stream({**message, "usage": used}, content, reason, bool(step.get("cut")))
         else:
-            self._json(200, {**message, "content": content, "stop_reason": reason, "usage": usage(OUTPUT)})
+            self._json(200, {**message, "content": content, "stop_reason": reason, "usage": used})
 
     def _stream(self, message: dict[str, Any], content: list[dict[str, Any]], reason: str, cut: bool) -> None:
+        used = message["usage"]
         self.send_response(200)
         self.send_header("content-type", "text/event-stream; charset=utf-8")
         self.send_header("request-id", f"req_{uuid.uuid4().hex[:20]}")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        self._event("message_start", message={**message, "content": [], "stop_reason": None, "usage": usage(1)})
+        begun = {"content": [], "stop_reason": None, "usage": {**used, "output_tokens": 1}}
+        self._event("message_start", message={**message, **begun})
         for index, block in enumerate(content):
             text = block["type"] == "text"
             empty = {"type": "text", "text": ""} if text else {**block, "input": {}}
@@ -174,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.shutdown(2)
                 return
             self._event("content_block_stop", index=index)
-        self._event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage=usage(OUTPUT))
+        self._event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage=used)
         self._event("message_stop")
         self.wfile.write(b"0\r\n\r\n")
 

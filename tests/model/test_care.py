@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,8 +53,8 @@ def test_b48_each_state_has_one_deadline(event: m.AgentEvent, word: str, wake: s
     [
         (said("waiting", "x"), "", "", "waits for a person: x"),
         (said("stuck", "silent for 15 min"), "Nothing was heard", "", "stuck: silent for 15 min"),
-        (said("failed", "rate_limit"), "The rate limit should be over", after(600), ""),
-        (said("failed", "overloaded"), "Your last turn was cut off (overloaded)", after(60), ""),
+        (said("failed", "rate_limit"), "The rate limit should be over", "", ""),
+        (said("failed", "overloaded"), "Your last turn was cut off (overloaded)", "", ""),
     ],
 )
 def test_b48_each_deadline_has_one_action(event: m.AgentEvent, text: str, wake: str, alert: str) -> None:
@@ -115,7 +116,8 @@ def crew() -> Crew:
 def test_b48_a_fault_is_one_row_until_the_next_event(agent: Polecat | Crew) -> None:
     agent.agent_event(said("waiting", "may I?"))
     assert (agent.row().state, needs([agent.row()]), agent.next_wake()) == ("waiting", [], after(60))
-    assert agent.due() == ""
+    agent.due()
+    assert agent.mail_count == 0
     [need] = needs([agent.row()])
     assert (need.what, need.command) == ("waits for a person: may I?", f"rgt attach {agent.address}")
     rev = agent.rev
@@ -128,6 +130,70 @@ def test_b48_a_fault_is_one_row_until_the_next_event(agent: Polecat | Crew) -> N
     assert need.command == f"rgt agents restart {agent.address}"
     agent.renewed()
     assert (agent.doing, needs([agent.row()])) == ("", [])
+
+
+def told(agent: Polecat | Crew, receipt: str, printing: Sequence[str] = ()) -> str:
+    """What one of its hooks is given to print."""
+    return str(agent.mail_claim(m.MailClaim(receipt=receipt, printing=list(printing)))["text"])
+
+
+def cut_off(agent: Polecat | Crew) -> str:
+    """Its turn has failed, and the town has something to say to it."""
+    agent.agent_event(said("failed", "overloaded"))
+    agent.due()
+    assert (agent.row().mail, agent.next_wake()) == (1, after(600))
+    return "Your last turn was cut off (overloaded). Go on with your work where you were."
+
+
+@pytest.mark.parametrize("agent", [polecat(), crew()])
+def test_b41_what_the_town_tells_an_agent_is_given_until_a_hook_has_printed_it(agent: Polecat | Crew) -> None:
+    """As a letter is: a hook that dies loses nothing, one that lives prints it alone, and once had it is over."""
+    words = cut_off(agent)
+    agent.mail(m.Mail(by="mayor", text="and hurry"))
+    given = told(agent, "r1")
+    assert given.startswith(f"{words}\n\nYou have mail.") and "and hurry" in given
+    assert (told(agent, "r2", ["r1"]), agent.row().mail) == ("", 2)
+    assert told(agent, "r3").startswith(words), "the hook before has died"
+    agent.mail_had(m.MailHad(receipts=["r1"]))
+    assert agent.row().mail == 2
+    agent.mail_had(m.MailHad(receipts=["r3"]))
+    assert (told(agent, "r4"), agent.row().mail, agent.next_wake()) == ("", 0, after(120))
+
+
+def test_b41_one_that_was_told_to_go_on_and_does_nothing_is_told_of_and_not_rung_again() -> None:
+    agent = polecat()
+    cut_off(agent)
+    told(agent, "")
+    agent.updated_at = after(120)
+    agent.due()
+    assert (agent.row().mail, agent.next_wake()) == (0, "")
+    assert agent.row().alert == "was told to go on, and does nothing (overloaded)"
+    agent.agent_event(said("busy"))
+    assert (agent.row().alert, agent.next_wake()) == ("", "")
+
+
+def test_b41_a_person_is_told_of_what_no_hook_has_printed() -> None:
+    agent = polecat()
+    cut_off(agent)
+    agent.updated_at = after(600)
+    agent.due()
+    assert (agent.row().alert, agent.next_wake()) == ("does not hear what the town tells it", "")
+    told(agent, "")
+    assert agent.row().alert == ""
+
+
+@pytest.mark.parametrize("kind", ["stop", "waiting", "failed"])
+def test_what_an_agent_does_next_is_another_occasion(kind: Any) -> None:
+    """It is told nothing of the last one; nor is the process that comes after it."""
+    agent = polecat()
+    cut_off(agent)
+    agent.agent_event(said("busy"))
+    assert agent.row().mail == 1, "it goes on, and hears it at this very hook"
+    agent.agent_event(said(kind))
+    assert (agent.row().mail, told(agent, "r1")) == (0, "")
+    cut_off(agent)
+    agent.renewed()
+    assert (agent.row().mail, agent.next_wake()) == (0, "")
 
 
 def test_b68_an_agent_that_works_or_idles_names_no_time() -> None:

@@ -49,10 +49,9 @@ async def _hook_event(d: Reach, a: ops.HookArgs, who: Identity, op_id: str) -> o
         return answer(a.event, "")
     # Mail comes last: what is given must reach the hook, or nobody gives it again while the hook lives.
     receipt = new_op_id()
-    letters = await mail.inject(d, who, receipt)
-    told = "\n\n".join(filter(None, (d.hearing.taken(who.agent, who.generation), letters)))
+    told = await mail.inject(d, who, receipt)
     given = answer(a.event, together(greeting, told))
-    given.receipt = receipt if letters else ""
+    given.receipt = receipt if told else ""
     return given
 
 

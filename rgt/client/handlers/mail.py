@@ -19,7 +19,7 @@ READERS = ("polecat", "crew", "mayor")
 
 
 async def inject(d: Reach, who: Identity, receipt: str = "") -> str:
-    """Mail for the agent that calls, fenced as data and at most 4 KB; empty when there is none.
+    """What the town has to say to the agent that calls, and its mail, fenced as data and at most 4 KB; empty for none.
 
     It counts as had when a hook says that it has printed what it was given under `receipt`; at once without one."""
     row = await d.caller(who)

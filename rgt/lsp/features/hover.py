@@ -45,7 +45,7 @@ def card(server: RgtServer, mention: Mention) -> str:
             return ""
         lines = [f"### @{agent.id}", "", f"- {agent.kind}, **{words(agent)}**"]
         lines += [f"- on {agent.item} {agent.title}".rstrip()] if agent.item else []
-        lines += [f"- {agent.mail} letters wait"] if agent.mail else []
+        lines += [f"- {agent.mail} messages wait"] if agent.mail else []
         return "\n".join([*lines, *([f"\n> {agent.alert}"] if agent.alert else [])])
     row = town.item(mention.id)
     if row is None:

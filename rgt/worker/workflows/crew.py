@@ -36,7 +36,7 @@ class CrewWorkflow(LivingWorkflow[Crew]):
         self.start()
         s = self.state
         while s.state != "ended":
-            await self.attend(s.host, lambda: self._due() or self.full())
+            await self.attend(lambda: self._due() or self.full())
             if s.state == "running" and s.dead and not s.restart:
                 s.session_closed(s.ending())
                 s.deaths += 1

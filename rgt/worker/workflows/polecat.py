@@ -108,7 +108,7 @@ class PolecatWorkflow(LivingWorkflow[Polecat]):
 
     async def _work(self) -> None:
         s = self.state
-        await self.attend(s.start.host, lambda: s.done or s.stopped or s.dead or s.asleep or s.restart or self.full())
+        await self.attend(lambda: s.done or s.stopped or s.dead or s.asleep or s.restart or self.full())
         if s.dead and not (s.done or s.stopped):
             try:
                 await workflow.wait_condition(lambda: s.done or s.stopped, timeout=OVERTAKING)
