@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from typer.exceptions import Abort, Exit, TyperException
 
 from rgt.cli.app import program
-from rgt.cli.render import plain
 from rgt.cli.session import RunWorker, Session
 from rgt.client.town import Call
 from rgt.model.errors import RgtError
@@ -56,8 +55,8 @@ async def answer(call: Call, home: Home, *, local: bool = False) -> Session:
     except Exception as e:
         s.err.append(traceback.format_exc())
         _fail(s, RgtError("internal", f"{type(e).__name__}: {e}"[:300], "this is a bug in rgt"))
-    if call.ascii and not as_json:
-        s.out, s.err = [plain(t) for t in s.out], [plain(t) for t in s.err]
+    if not as_json:
+        s.out, s.err = [s.fit(t) for t in s.out], [s.fit(t) for t in s.err]
     return s
 
 

@@ -44,6 +44,10 @@ PLAIN = str.maketrans(
     | {"…": "...", "→": "->", "·": "-", "—": "-"}
 )
 """What stands for the signs that we draw with."""
+ESCAPE = "\ud800"
+"""Stands for the ESC of our own colours until `on_terminal`; no text that is stored can have it."""
+SAFE = {c: f"\\x{c & 0xFF:02x}" for c in (*range(32), *range(127, 160), *range(0xDC80, 0xDD00)) if c not in (9, 10)}
+"""How characters are shown that a terminal would obey, and bytes that are none."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Painter:
         """`text` in a colour of `COLOURS`."""
         if not self.colour or not colour:
             return text
-        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+        return f"{ESCAPE}[{COLOURS[colour]}m{text}{ESCAPE}[0m"
 
     def state(self, state: str) -> str:
         """A state in its colour."""
@@ -74,6 +78,7 @@ class Painter:
 
     def columns_of(self, rows: Sequence[Sequence[str]], *, flexible: int = -1, state: int = -1) -> list[str]:
         """Rows as lines whose cells stand under each other, as in `table`."""
+        rows = [[visible(cell) for cell in row] for row in rows]
         simple = all(cell.isascii() for row in rows for cell in row)
         measure = len if simple else cell_len
         widths = [max(measure(c) for c in column) for column in zip(*rows, strict=True)]
@@ -89,6 +94,16 @@ class Painter:
         return lines
 
 
+def visible(text: str) -> str:
+    """`text` with control characters as people can read them (`\\x1b`), so that it does nothing to a terminal."""
+    return text if text.isprintable() else text.replace("\r\n", "\n").translate(SAFE)
+
+
+def on_terminal(text: str) -> str:
+    """What we have drawn, with our own colours, and nothing that agents or others have written does more than that."""
+    return visible(text).replace(ESCAPE, "\x1b")
+
+
 def width_of(text: str) -> int:
     """Columns that `text` takes on a terminal."""
     return len(text) if text.isascii() else cell_len(text)
@@ -96,6 +111,7 @@ def width_of(text: str) -> int:
 
 def cut_to(text: str, width: int) -> str:
     """`text`, shortened to so many columns."""
+    text = visible(text)
     return text if width_of(text) <= width else _fit(text, width, text.isascii()).rstrip()
 
 

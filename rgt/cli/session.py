@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import typer
 from pydantic import BaseModel
 
-from rgt.cli.render import Painter, plain
+from rgt.cli.render import Painter, on_terminal, plain
 from rgt.client.socket import SocketTown
 from rgt.client.town import Call, Town
 from rgt.model.errors import RgtError
@@ -85,8 +85,8 @@ class Session:
         sys.stdout.flush()
 
     def fit(self, text: str) -> str:
-        """`text` with no signs that the caller's terminal does not know."""
-        return plain(text) if self.call.ascii else text
+        """`text` as the caller's terminal may have it."""
+        return on_terminal(plain(text) if self.call.ascii else text)
 
     def town_socket(self) -> SocketTown:
         """The worker's gateway itself, for what is pushed."""

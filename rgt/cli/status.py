@@ -10,7 +10,7 @@ import typer
 
 from rgt.cli.agents import agent_row
 from rgt.cli.queue import need_row
-from rgt.cli.render import Painter, cut_to, since, width_of
+from rgt.cli.render import ESCAPE, Painter, cut_to, since, width_of
 from rgt.cli.rigs import rig_row
 from rgt.cli.session import session
 from rgt.model import operations as ops
@@ -144,7 +144,7 @@ def _draw(paint: Painter, lines: list[Line]) -> list[str]:
             if width:
                 parts.append(cell.ljust(width))
                 used += 2 + width
-        text = x.text if "\x1b" in x.text else cut_to(x.text, max(12, paint.columns - used - 2))
+        text = x.text if ESCAPE in x.text else cut_to(x.text, max(12, paint.columns - used - 2))
         parts.append(paint.paint(text, "yellow") if x.urgent else text)
         drawn.append("  ".join(parts).rstrip())
     return drawn

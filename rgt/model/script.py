@@ -13,7 +13,7 @@ from rgt.model import toml
 
 Do = Literal[
     "write", "append", "run", "commit", "done", "say", "escalate", "handoff", "wait", "ask", "crash", "hang", "exit",
-    "partial", "dialog", "limit", "cut", "spam", "spend", "branch", "push",
+    "partial", "dialog", "limit", "cut", "compact", "spam", "spend", "branch", "push",
 ]  # fmt: skip
 
 
@@ -43,6 +43,7 @@ STEPS: dict[Do, Shape] = {
     "dialog": Shape(("text",), (), "Report a dialog that waits for a person, until a line is typed."),
     "limit": Shape((), ("seconds",), "Report a rate limit, with its end if that is known; go on when rung."),
     "cut": Shape((), ("text",), "Report a turn that failed, with this error, else server_error; go on when rung."),
+    "compact": Shape((), (), "Report that its conversation is compacted, as a model's would be, and go on."),
     "spam": Shape(("count",), (), "Report so many events."),
     "spend": Shape(
         ("tokens",), ("model",), "Write down an answer of a model that took so many tokens, all of them output."

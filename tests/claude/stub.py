@@ -23,9 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SCRIPT = re.compile(r"\[\[stub:\s*(\[.*?\])\s*\]\]", re.DOTALL)
-SUMMARIZE = "with the summary inside <summary></summary> tags"
-SUMMARIZE_FIRST = "an <analysis> block followed by a <summary> block"
-"""In what Claude Code asks when it compacts, and when it asks once more."""
+SUMMARIZE = "an <analysis> block followed by a <summary> block"
+"""In what Claude Code asks for when it compacts."""
 INPUT, OUTPUT, CREATED, READ = 1000, 40, 10, 20
 """Tokens that each answer says it took."""
 
@@ -111,8 +110,10 @@ def step_of(body: dict[str, Any], failed: Counter[str]) -> dict[str, Any] | None
         return None
     script = [step for step in script if "times" not in step or failed[json.dumps(step)] < step["times"]]
     last = "".join(str(block.get("text", "")) for block in blocks(body["messages"][-1].get("content")))
-    if SUMMARIZE in last or SUMMARIZE_FIRST in last:
-        return {"text": f"<analysis>STUB</analysis><summary>STUB-SUMMARY [[stub: {json.dumps(script[done:])} ]]</summary>"}
+    if SUMMARIZE in last:
+        return {
+            "text": f"<analysis>STUB</analysis><summary>STUB-SUMMARY [[stub: {json.dumps(script[done:])} ]]</summary>"
+        }
     return script[done] if done < len(script) else {"text": "STUB-DONE"}
 
 
@@ -157,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         reason = "tool_use" if len(content) > 1 else "end_turn"
         message: dict[str, Any] = {"id": f"msg_{uuid.uuid4().hex[:24]}", "type": "message", "role": "assistant"}
         message |= {"model": body.get("model", "claude-stub"), "stop_sequence": None}
-        used = {**usage(OUTPUT), "input_tokens": step.get("read", INPUT)}
+        used = {"input_tokens": step.get("read", INPUT), "output_tokens": OUTPUT}
+        used |= {"cache_creation_input_tokens": CREATED, "cache_read_input_tokens": READ}
         if body.get("stream"):
             self._stream({**message, "usage": used}, content, reason, bool(step.get("cut")))
         else:
@@ -170,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("request-id", f"req_{uuid.uuid4().hex[:20]}")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        begun = {"content": [], "stop_reason": None, "usage": {**used, "output_tokens": 1}}
+        begun: dict[str, Any] = {"content": [], "stop_reason": None, "usage": {**used, "output_tokens": 1}}
         self._event("message_start", message={**message, **begun})
         for index, block in enumerate(content):
             text = block["type"] == "text"
@@ -204,13 +206,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
-
-
-def usage(output: int) -> dict[str, int]:
-    """What an answer says that it took."""
-    return {
-        "input_tokens": INPUT,
-        "output_tokens": output,
-        "cache_creation_input_tokens": CREATED,
-        "cache_read_input_tokens": READ,
-    }

@@ -110,8 +110,8 @@ def test_colour_is_for_terminals_that_want_it(shared: LiveTown, env: dict[str, s
     assert ("\x1b[" in on_terminal(shared, {**shared.env, **env}, "rig", "list")) is coloured
 
 
-def on_terminal(town: LiveTown, env: dict[str, str], *argv: str) -> str:
-    """What a command prints on a terminal."""
+def on_terminal(town: LiveTown, env: dict[str, str], *argv: str, code: int = 0) -> str:
+    """What a command prints on a terminal, that ends with this code."""
     main, other = pty.openpty()
     child = subprocess.Popen([str(RGT), *argv], env=env, cwd=town.root, stdin=other, stdout=other, stderr=other)
     os.close(other)
@@ -125,7 +125,7 @@ def on_terminal(town: LiveTown, env: dict[str, str], *argv: str) -> str:
             break
         seen += part
     os.close(main)
-    assert child.wait(30) == 0
+    assert child.wait(30) == code
     return seen.decode()
 
 

@@ -278,6 +278,10 @@ class Agent:
     def do_cut(self, step: Step) -> None:
         self._fail(step.get("text", "server_error"), "the stream was cut")
 
+    def do_compact(self, step: Step) -> None:
+        self.hooks.ask("PreCompact", trigger="auto")
+        show(self.hooks.ask("SessionStart", source="compact").told, DIM)
+
     def do_spam(self, step: Step) -> None:
         for number in range(step["count"]):
             self.hooks.ask(SPAM[number % len(SPAM)])
