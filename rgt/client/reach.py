@@ -159,7 +159,7 @@ class Reach:
             return row
         shown = await self.show(who.agent)
         item = shown.get("item") or shown.get("start", {}).get("item", "")
-        rig, mail = address.partition("/")[0], len(Mailbox.model_validate(shown.get("mailbox", {})).waiting())
+        rig, mail = address.partition("/")[0], Mailbox.model_validate(shown.get("mailbox", {})).count
         return Row(kind=cast(Kind, kind), id=address, rig=rig, agent=address, item=item, mail=mail)
 
     async def rig(self, name: str) -> str:

@@ -55,6 +55,8 @@ class Care(BaseModel):
     alert: str = ""
     dialog_seconds: float = DIALOG_SECONDS
     """How long it may wait for a person before that one is told."""
+    idle_minutes: float = 0.0
+    """How long its turn may be over with its item not done, before a person is told; 0 for ever."""
 
     def heard(self, c: AgentEvent, at: str) -> str:
         """Its hooks said something; gives what it does now (`ACTIVITIES`, or `limited`)."""
@@ -62,6 +64,7 @@ class Care(BaseModel):
         self.why, self.wake, self.alert, self.told = c.why[:200], "", "", False
         if word == "idle":
             self.rings = 0
+            self.wake = iso(now + timedelta(minutes=self.idle_minutes)) if self.idle_minutes else ""
         elif word == "waiting":
             self.wake = iso(now + timedelta(seconds=self.dialog_seconds))
         elif word == "stuck":
@@ -82,6 +85,8 @@ class Care(BaseModel):
         self.wake = ""
         if word == "waiting":
             self.alert = f"waits for a person: {self.why or 'a dialog'}"
+        elif word == "idle":
+            self.alert = "its turn is over, and its item is not done"
         elif self.told:
             self.alert = f"was told to go on, and does nothing ({self.why})"
         elif word in RINGS:
@@ -169,6 +174,9 @@ class Living(Mailed):
         elif text := self.care.due(self.activity, self.updated_at):
             self.mailbox.say(text, self.updated_at)
 
+    def mail_claim(self, c: m.MailClaim) -> dict[str, Any]:
+        return {"text": ""} if c.generation not in (0, self.generation) else super().mail_claim(c)
+
     def mail_had(self, c: m.MailHad) -> None:
         told = self.mailbox.word is not None
         super().mail_had(c)
@@ -186,7 +194,7 @@ class Living(Mailed):
         """Another process follows: nothing is known of it."""
         self.activity, self.unborn = "", ""
         self.mailbox.session_died()
-        self.care = Care(dialog_seconds=self.care.dialog_seconds)
+        self.care = Care(dialog_seconds=self.care.dialog_seconds, idle_minutes=self.care.idle_minutes)
 
 
 RINGS = {

@@ -271,6 +271,8 @@ class Limits(Section):
     """Minutes without a sign of life after which an agent that is at work counts as stuck."""
     dialog_seconds: float = Field(default=60, gt=0, le=100_000)
     """Seconds for which an agent may wait at a dialog before a person is told."""
+    idle_minutes: float = Field(default=15, gt=0, le=100_000)
+    """Minutes for which a polecat may wait whose turn is over and whose item is not done, before a person is told."""
     mail_minutes: float = Field(default=MAIL_MINUTES, gt=0, le=100_000)
     """Minutes for which mail to an agent that is at work may wait before a person is told."""
 

@@ -104,6 +104,8 @@ class MailClaim(Message):
 
     receipt: str = ""
     """What its hook confirms the letters with, once they are printed; empty: they are had with the answer."""
+    generation: int = 0
+    """Of the process that asks; one whose successor runs is given nothing that it could take along."""
     printing: list[str] = Field(default_factory=list)
     """Receipts of its hooks that are about to print."""
 

@@ -9,8 +9,10 @@ from rgt.model.rows import Row
 
 
 def needs(rows: list[Row]) -> list[Need]:
-    """One entry per row that has an alert, oldest first."""
-    found = [Need(id=r.id, kind=_kind(r), what=r.alert, since=r.updated, command=_command(r)) for r in rows if r.alert]
+    """One entry per row that has an alert, oldest first; none for an agent that waits for the answer to its item."""
+    asking = {r.id for r in rows if r.kind == "work" and r.alert.startswith("asks: ")}
+    alert = [r for r in rows if r.alert and not (r.kind == "polecat" and r.state == "idle" and r.item in asking)]
+    found = [Need(id=r.id, kind=_kind(r), what=r.alert, since=r.updated, command=_command(r)) for r in alert]
     return sorted(found, key=lambda n: (n.since, n.id))
 
 

@@ -56,6 +56,8 @@ class Started(BaseModel):
     reason: str = ""
     dialog_seconds: float = DIALOG_SECONDS
     """How long it may wait for a person before that one is told."""
+    idle_minutes: float = 0.0
+    """How long it may have ended its turn without being done before a person is told."""
     mail_minutes: float = MAIL_MINUTES
     """How long its mail may wait before a person is told."""
 

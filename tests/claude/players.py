@@ -147,7 +147,7 @@ class Players:
     def gate(self, name: str) -> tuple[Path, Does]:
         """A step that lasts until a file is made, and that file."""
         go = self.town.root / f"go-{name}-{self.runtime}"
-        return go, run(f"touch at-it; until test -e {go}; do sleep 0.05; done")
+        return go, run(f"touch at-$GTR_WORK_ITEM; until test -e {go}; do sleep 0.05; done")
 
     def limit(self, seconds: int) -> tuple[int, Does]:
         """A step at which a rate limit is met, and when that ends."""

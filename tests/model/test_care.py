@@ -12,6 +12,7 @@ from rgt.model import messages as m
 from rgt.model.agents import Crew, Polecat
 from rgt.model.care import TRIES, Care, limit_end
 from rgt.model.needs import needs
+from rgt.model.rows import Row
 from rgt.model.times import iso
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -160,6 +161,16 @@ def test_b41_what_the_town_tells_an_agent_is_given_until_a_hook_has_printed_it(a
     assert (told(agent, "r4"), agent.row().mail, agent.next_wake()) == ("", 0, after(120))
 
 
+@pytest.mark.parametrize("agent", [polecat(), crew()])
+def test_b41_a_process_that_was_replaced_takes_nothing_along(agent: Polecat | Crew) -> None:
+    """A hook or a tool of it may outlive it for a moment."""
+    words = cut_off(agent)
+    agent.mail(m.Mail(by="mayor", text="for the living"))
+    assert agent.mail_claim(m.MailClaim(generation=agent.generation + 1)) == {"text": ""}
+    assert agent.row().mail == 2
+    assert words in agent.mail_claim(m.MailClaim(generation=agent.generation))["text"]
+
+
 def test_b41_one_that_was_told_to_go_on_and_does_nothing_is_told_of_and_not_rung_again() -> None:
     agent = polecat()
     cut_off(agent)
@@ -194,6 +205,25 @@ def test_what_an_agent_does_next_is_another_occasion(kind: Any) -> None:
     cut_off(agent)
     agent.renewed()
     assert (agent.row().mail, agent.next_wake()) == (0, "")
+
+
+def test_b48_a_polecat_whose_turn_is_over_without_done_calls_a_person() -> None:
+    """Once, until it says something; not beside a question that its item asks."""
+    agent = polecat()
+    agent.care.idle_minutes = 15
+    agent.agent_event(said("stop"))
+    assert (agent.next_wake(), agent.row().alert) == (after(900), "")
+    agent.due()
+    [need] = needs([agent.row()])
+    assert (need.what, need.command) == ("its turn is over, and its item is not done", "rgt attach api/nux")
+    assert (agent.next_wake(), agent.mail_count) == ("", 0)
+    asks = Row(kind="work", id="gt-aaaaa", rev=1, state="in_progress", alert="asks: which one?")
+    assert [n.id for n in needs([agent.row(), asks])] == ["gt-aaaaa"]
+    agent.agent_event(said("busy"))
+    assert (needs([agent.row()]), agent.next_wake()) == ([], "")
+    agent.renewed()
+    agent.agent_event(said("stop"))
+    assert agent.next_wake() == after(900), "that holds for the next process too"
 
 
 def test_b68_an_agent_that_works_or_idles_names_no_time() -> None:

@@ -26,7 +26,8 @@ async def inject(d: Reach, who: Identity, receipt: str = "") -> str:
     if not row.mail:
         return ""
     async with d.hearing.claims[who.agent]:
-        claim = m.MailClaim(receipt=receipt, printing=d.hearing.about_to_print(who.agent))
+        printing = d.hearing.about_to_print(who.agent)
+        claim = m.MailClaim(receipt=receipt, generation=who.generation, printing=printing)
         if receipt:
             d.hearing.printing[receipt] = who.agent
         try:

@@ -94,6 +94,7 @@ class AgentActivities:
             worktree=str(begin.worktree),
             branch=branch,
             dialog_seconds=limits.dialog_seconds,
+            idle_minutes=limits.idle_minutes,
             mail_minutes=limits.mail_minutes,
         )
 

@@ -96,6 +96,7 @@ class PolecatWorkflow(LivingWorkflow[Polecat]):
             return
         s.pid, s.worktree = started.pid, started.worktree
         s.care.dialog_seconds, s.mailbox.minutes = started.dialog_seconds, started.mail_minutes
+        s.care.idle_minutes = started.idle_minutes
         if started.outcome == "landed":
             self._lose("its work is in the target already", head=started.head, landed=True)
         elif started.outcome == "refused":
