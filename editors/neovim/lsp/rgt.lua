@@ -1,0 +1,75 @@
+-- The language server of rgt, for `vim.lsp.enable('rgt')`. Change it with `vim.lsp.config('rgt', { … })`.
+
+---@type vim.lsp.Config
+return {
+  cmd = { 'rgt', 'lsp' },
+  -- All file types: items are named anywhere. There is one server for the whole editor, whatever the folder.
+  root_dir = function(buf, start)
+    if require('rgt.server').is_installed() then
+      start(vim.fs.root(buf, '.git') or vim.fn.getcwd())
+    end
+  end,
+  reuse_client = function(client, config)
+    return require('rgt.server').reuse(client, config)
+  end,
+  capabilities = {
+    workspace = {
+      -- Neovim 0.11 has no handlers for these; ours are in rgt.compat.
+      codeLens = { refreshSupport = true },
+      diagnostics = { refreshSupport = true },
+    },
+    experimental = {
+      rgt = {
+        serverStatus = true,
+        townChanged = true,
+        documents = true,
+        commands = { 'rgt.attach', 'rgt.show', 'rgt.sling', 'rgt.answer' },
+      },
+    },
+  },
+  handlers = {
+    ['rgt/serverStatus'] = function(_, status)
+      require('rgt.server').status(status)
+    end,
+    ['rgt/townChanged'] = function(_, change)
+      require('rgt.server').changed(change)
+    end,
+    ['window/showMessageRequest'] = function(...)
+      return require('rgt.needs').asked(...)
+    end,
+    ['workspace/executeCommand'] = function(err)
+      if err then
+        require('rgt.say').error(err)
+      end
+    end,
+    ['workspace/codeLens/refresh'] = function(_, _, ctx)
+      return require('rgt.compat').refresh_lenses(ctx)
+    end,
+    ['workspace/diagnostic/refresh'] = function(_, _, ctx)
+      return require('rgt.compat').refresh_diagnostics(ctx)
+    end,
+    ['workspace/textDocumentContent/refresh'] = function(_, params)
+      return require('rgt.page').refresh(params.uri)
+    end,
+  },
+  commands = {
+    ['rgt.attach'] = function(command)
+      require('rgt.terminal').attach(command.arguments[1].agent)
+    end,
+    ['rgt.show'] = function(command)
+      require('rgt.page').show(command.arguments[1].id)
+    end,
+    ['rgt.sling'] = function(command)
+      require('rgt.work').sling({ command.arguments[1].id })
+    end,
+    ['rgt.answer'] = function(command)
+      require('rgt.needs').answer(command.arguments[1].id)
+    end,
+  },
+  on_init = function(client)
+    require('rgt.server').greeted(client)
+  end,
+  on_exit = function(code, signal, id)
+    require('rgt.server').ended(code, signal, id)
+  end,
+}
