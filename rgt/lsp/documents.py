@@ -1,4 +1,5 @@
-"""The town as documents: `rgt:/town.md`, `/item/<id>.md`, `/mq/<rig>.md`, `/needs.md` and `/agent/<address>.log`."""
+"""The town as documents: `rgt:/town.md`, `/item/<id>.md`, `/mq/<rig>.md`, `/needs.md`, `/agent/<address>.log`,
+`/item/<id>.diff` and `/run/<id>.log`."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from rgt.host.sessions import session_name
 from rgt.host.tmux import Tmux
+from rgt.lsp import runs, worktrees
 from rgt.lsp.details import Detail
 from rgt.lsp.town import OVER, Town
 from rgt.model.costs import brief
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from rgt.lsp.server import RgtServer
 
 SCHEME = "rgt"
-PATH = re.compile(r"/(?:(town|needs)\.md|(item|mq)/([\w-]+)\.md|(agent)/([\w/-]+)\.log)")
+PATH = re.compile(
+    r"/(?:(town|needs)\.md|(item|mq)/([\w-]+)\.md|(agent)/([\w/-]+)\.log|run/(?P<run>[\w-]+)\.log|item/(?P<diff>[\w-]+)\.diff)"
+)
 SCROLLBACK = 2000
 """Lines of an agent's terminal."""
 FILES = 200
@@ -52,7 +56,9 @@ class Documents:
         """As `path_of`; refused when there is no such document."""
         path = self.path_of(uri)
         if not path:
-            known = "rgt:/town.md, /needs.md, /item/ID.md, /mq/RIG.md and /agent/ADDRESS.log"
+            known = (
+                "rgt:/town.md, /needs.md, /item/ID.md, /item/ID.diff, /run/ID.log, /mq/RIG.md and /agent/ADDRESS.log"
+            )
             raise RgtError("not_found", f"there is no document {uri[:80]!r}", f"there are {known}")
         return path
 
@@ -87,6 +93,10 @@ class Documents:
             return await self._terminal(found[5])
         if not town.known:
             return f"# No town\n\n{town.health.message}\n"
+        if found["run"]:
+            return runs.text(self._server, found["run"])
+        if found["diff"]:
+            return await worktrees.diff(self._server, found["diff"])
         if found[1]:
             return town_page(town) if found[1] == "town" else needs_page(town)
         if found[2] == "mq":

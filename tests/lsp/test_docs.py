@@ -28,7 +28,7 @@ def test_what_extensions_are_told_is_what_the_code_asks_for() -> None:
     assert set(re.findall(r"\"(rgt\.(?!server)(?!lsp)[a-z]+)\",", SOURCES)) <= set(COMMANDS)
     assert set(re.findall(r"\"(rgt/\w+)\"", SOURCES)) == set(re.findall(r"`(rgt/\w+)`", TEXT))
     pages = re.findall(rf"^\| `{SCHEME}:(/[^`]+)` \|", TEXT, re.MULTILINE)
-    assert len(pages) == 5
+    assert len(pages) == 7
     assert [p for p in pages if not PATH.fullmatch(re.sub("<[a-z]+>", "api", p))] == []
 
 

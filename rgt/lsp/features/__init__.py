@@ -25,10 +25,12 @@ FEATURES = (
     "navigation",
     "progress",
     "pulls",
+    "runs",
     "symbols",
     "terminals",
     "toml_files",
     "waiting",
+    "worktrees",
 )
 """Modules of this package; their order does not matter."""
 

@@ -72,9 +72,10 @@ end
 --- `workspace/textDocumentContent/refresh`
 ---@param uri string
 function M.refresh(uri)
-  local buf = vim.fn.bufnr(('^%s$'):format(vim.fn.escape(uri, '^$.*?[]{},\\')))
-  if buf ~= -1 and vim.api.nvim_buf_is_loaded(buf) then
-    load(buf, uri)
+  for _, buf in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buf) and vim.api.nvim_buf_get_name(buf) == uri then
+      load(buf, uri)
+    end
   end
   return vim.NIL
 end
@@ -82,7 +83,7 @@ end
 --- Open a page in the current window.
 ---@param uri string
 function M.open(uri)
-  vim.cmd.edit({ vim.fn.fnameescape(uri), magic = { file = false } })
+  vim.cmd.edit({ uri, magic = { file = false, bar = false } })
 end
 
 --- Open the page of an item, an agent or a rig.

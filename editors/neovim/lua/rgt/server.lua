@@ -63,7 +63,7 @@ function M.is_installed()
   return false
 end
 
---- Whether a buffer is served by a client that runs already: there is one for the whole editor, which is told of folders.
+--- Whether a client that runs serves a buffer: there is one for the whole editor, which is told of new folders.
 ---@param client vim.lsp.Client
 ---@param config vim.lsp.ClientConfig
 ---@return boolean

@@ -34,6 +34,7 @@ end
 ---@param buf integer
 function M.detach(buf)
   if vim.api.nvim_buf_is_valid(buf) then
+    vim.b[buf].rgt_left = true
     vim.fn.jobstop(vim.bo[buf].channel)
   end
 end
@@ -72,7 +73,7 @@ function M.open(spec)
     env = { TMUX = '', TMUX_PANE = '' },
     on_exit = function(_, code)
       -- What an error has printed stays to be read.
-      if vim.api.nvim_buf_is_valid(buf) and code ~= 1 then
+      if vim.api.nvim_buf_is_valid(buf) and (code == 0 or vim.b[buf].rgt_left) then
         vim.api.nvim_buf_delete(buf, { force = true })
       end
     end,

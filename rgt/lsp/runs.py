@@ -1,0 +1,36 @@
+"""What the gates of an item print, while they run and afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rgt.model.errors import RgtError
+
+if TYPE_CHECKING:
+    from rgt.lsp.server import RgtServer
+
+SHOWN = 500_000
+"""Bytes of a log that are shown, from its end."""
+
+
+def place(server: RgtServer, id: str) -> Path:
+    """The directory of all runs of an item, which need not be there."""
+    row = server.town.item(id)
+    if row is None or not row.rig:
+        raise RgtError("not_found", f"the town knows no item {id[:60]} of a rig")
+    return server.home.rig(row.rig).runs / row.id
+
+
+def text(server: RgtServer, id: str) -> str:
+    """The logs of the newest run, a gate below the other."""
+    logs = sorted(place(server, id).glob("*/*.log"), key=lambda log: log.stat().st_mtime_ns)
+    if not logs:
+        return f"No gate has run for {id} yet.\n"
+    parts = []
+    for log in (log for log in logs if log.parent == logs[-1].parent):
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - SHOWN))
+            said = file.read().decode(errors="replace")
+        parts.append(f"── gate {log.stem} · {log.parent.name}\n{said.rstrip()}\n")
+    return "\n".join(parts)
