@@ -15,10 +15,12 @@ SHOWN = 500_000
 
 
 def place(server: RgtServer, id: str) -> Path:
-    """The directory of all runs of an item, which need not be there."""
+    """The directory of all runs of an item, which need not be there; refused before the item has a rig."""
     row = server.town.item(id)
-    if row is None or not row.rig:
-        raise RgtError("not_found", f"the town knows no item {id[:60]} of a rig")
+    if row is None:
+        raise RgtError("not_found", f"the town knows no item {id[:60]}")
+    if not row.rig:
+        raise RgtError("refused", f"no gate has run for {id}, which has no rig yet", f"`rgt sling {id}`")
     return server.home.rig(row.rig).runs / row.id
 
 

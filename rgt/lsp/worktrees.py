@@ -61,5 +61,5 @@ async def diff(server: RgtServer, id: str) -> str:
         here = worktree(server, id)
         text = await git(here.path, *PLAIN, "diff", *DIFF, "--merge-base", refs.target(here.target))
         new = await git(here.path, *PLAIN, "ls-files", "--others", "--exclude-standard")
-        text += "".join(f"Untracked: {name}\n" for name in new.splitlines())
+        text = "\n".join([text, *(f"Untracked: {name}" for name in new.splitlines())])
     return text[:LONGEST].rstrip("\n") + "\n" if text.strip() else f"{id} changes nothing yet.\n"

@@ -18,8 +18,8 @@ def editors(tmp: Path) -> Iterator[Callable[..., Neovim]]:
     """Starts editors; each is ended after the test, and nothing of it may be left."""
     with ExitStack() as stack:
 
-        def start(env: dict[str, str], init: str = "", **options: str) -> Neovim:
-            return stack.enter_context(Neovim.running(tmp, env, init, **options))
+        def start(env: dict[str, str], **options: str) -> Neovim:
+            return stack.enter_context(Neovim.running(tmp, env, **options))
 
         yield start
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pynvim
+import pynvim  # type: ignore[import-untyped]
 
 from tests.eventually import eventually
 
@@ -39,6 +39,20 @@ vim.ui.input = function(options, done)
   table.insert(_G.asked, { prompt = options.prompt, default = options.default })
   done(table.remove(_G.answers or {}, 1))
 end
+"""
+
+LENSES = """
+local shown = {}
+for name, space in pairs(vim.api.nvim_get_namespaces()) do
+  if name:match('codelens') then
+    for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(..., space, 0, -1, { details = true })) do
+      for _, chunk in ipairs(mark[4].virt_text or {}) do
+        if chunk[1] ~= ' | ' then table.insert(shown, chunk[1]) end
+      end
+    end
+  end
+end
+return shown
 """
 
 
@@ -69,8 +83,7 @@ class Neovim:
             stderr=subprocess.DEVNULL,
         )
         try:
-            eventually(socket.exists, what="a Neovim that listens")
-            editor = cls(process, pynvim.attach("socket", path=str(socket)))
+            editor = cls(process, eventually(lambda: _connected(socket), what="a Neovim that listens"))
             yield editor
             children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
             editor.quit()
@@ -112,7 +125,18 @@ class Neovim:
         """What a buffer holds."""
         return "\n".join(self.vim.api.buf_get_lines(buf, 0, -1, False))
 
+    def lenses(self, buf: int = 0) -> list[str]:
+        """The lenses that are drawn in a buffer."""
+        return list(self.lua(LENSES, buf))
+
     def terminal(self, agent: str) -> int:
         """Wait for the buffer that shows an agent's terminal."""
         found = eventually(lambda: self.lua("require('rgt.terminal').find(...) or false", agent), what=str(self.notes))
         return int(found)
+
+
+def _connected(socket: Path) -> Any:
+    try:
+        return pynvim.attach("socket", path=str(socket))
+    except OSError:
+        return None

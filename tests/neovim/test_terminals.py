@@ -64,7 +64,7 @@ def test_leaving_the_editor_only_detaches(nvim: Neovim, shared: LiveTown, agent:
     nvim.rgt(f"attach {agent}")
     nvim.terminal(agent)
     eventually(lambda: clients(shared))
-    nvim.quit()
+    nvim.quit("qall")
     eventually(lambda: not clients(shared))
     assert agent in [a["id"] for a in shared.working()]
 

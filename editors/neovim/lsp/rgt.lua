@@ -13,8 +13,9 @@ return {
     return require('rgt.server').reuse(client, config)
   end,
   capabilities = {
+    -- What Neovim 0.11 does not announce: rgt.compat follows links, and has the handlers that draw again.
+    textDocument = { documentLink = { tooltipSupport = false } },
     workspace = {
-      -- Neovim 0.11 has no handlers for these; ours are in rgt.compat.
       codeLens = { refreshSupport = true },
       diagnostics = { refreshSupport = true },
     },

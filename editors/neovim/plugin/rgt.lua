@@ -46,7 +46,8 @@ end
 local group = vim.api.nvim_create_augroup('rgt', {})
 vim.api.nvim_create_autocmd('BufReadCmd', {
   group = group,
-  pattern = 'rgt:*',
+  -- With a slash, since a pattern without one is held against the last part of a name alone.
+  pattern = 'rgt:/*',
   desc = 'rgt: pages of the town',
   callback = function(event)
     require('rgt.page').read(event.buf, event.match)

@@ -80,9 +80,10 @@ function M.refresh(uri)
   return vim.NIL
 end
 
---- Open a page in the current window.
+--- Open a page in the current window, read anew.
 ---@param uri string
 function M.open(uri)
+  M.refresh(uri)
   vim.cmd.edit({ uri, magic = { file = false, bar = false } })
 end
 
