@@ -67,15 +67,19 @@ class Neovim:
     @classmethod
     @contextmanager
     def running(
-        cls, where: Path, env: dict[str, str], init: str = "vim.lsp.enable('rgt')", cwd: str = ""
+        cls, where: Path, env: dict[str, str], init: str = "vim.lsp.enable('rgt')", cwd: str = "", state: str = ""
     ) -> Iterator[Neovim]:
-        """Start one with the plugin on its runtime path and `init` in its settings; end it afterwards."""
+        """Start one with the plugin on its runtime path and `init` in its settings; end it afterwards.
+
+        `state` is where it keeps what outlives it, such as which files are trusted."""
         own = Path(tempfile.mkdtemp(prefix="nvim-", dir=where))
-        (own / "init.lua").write_text(INIT + init)
-        places = {f"XDG_{n}_HOME": str(own / n.lower()) for n in ("CONFIG", "DATA", "STATE", "CACHE")}
+        (own / "config/nvim").mkdir(parents=True)
+        (own / "config/nvim/init.lua").write_text(INIT + init)
         socket = own / "socket"
+        places = {f"XDG_{n}_HOME": str(own / n.lower()) for n in ("CONFIG", "DATA", "STATE", "CACHE")}
+        places["XDG_STATE_HOME"] = state or places["XDG_STATE_HOME"]
         process = subprocess.Popen(
-            [NVIM, "--clean", "-u", own / "init.lua", "--headless", "--listen", socket],
+            [NVIM, "--headless", "--listen", socket],
             env={**env, **places, "RGT_PLUGIN": str(PLUGIN)},
             cwd=cwd or where,
             stdin=subprocess.DEVNULL,

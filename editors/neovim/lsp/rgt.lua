@@ -4,11 +4,7 @@
 return {
   cmd = { 'rgt', 'lsp' },
   -- All file types: items are named anywhere. There is one server for the whole editor, whatever the folder.
-  root_dir = function(buf, start)
-    if require('rgt.server').is_installed() then
-      start(vim.fs.root(buf, '.git') or vim.fn.getcwd())
-    end
-  end,
+  root_markers = { '.git' },
   reuse_client = function(client, config)
     return require('rgt.server').reuse(client, config)
   end,

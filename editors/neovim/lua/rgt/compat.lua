@@ -14,6 +14,7 @@ end
 ---@param client vim.lsp.Client
 ---@param buf integer
 function M.attached(client, buf)
+  require('rgt.server').serves(buf)
   if vim.lsp.codelens.enable then -- Neovim 0.12 draws them itself
     return config.get().code_lens and vim.lsp.codelens.enable(true, { bufnr = buf, client_id = client.id })
   end

@@ -119,7 +119,7 @@ end
 function M.inbox()
   server.call('mail.inbox', {}, function(found)
     if #found.rows == 0 then
-      return vim.api.nvim_echo({ { 'no mail' } }, false, {})
+      return vim.api.nvim_echo({ { 'no mail' } }, true, {})
     end
     vim.ui.select(found.rows, {
       prompt = 'Mail',

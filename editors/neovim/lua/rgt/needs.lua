@@ -119,7 +119,7 @@ end
 function M.pick()
   server.call('needs', {}, function(found)
     if #found.rows == 0 then
-      return vim.api.nvim_echo({ { 'nothing needs you' } }, false, {})
+      return vim.api.nvim_echo({ { 'nothing needs you' } }, true, {})
     end
     vim.ui.select(found.rows, {
       prompt = 'Needs you',

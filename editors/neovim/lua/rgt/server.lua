@@ -18,6 +18,7 @@ M.state = { health = 'off', message = '', counts = {}, version = 0 }
 local waiting = {}
 local looked = false
 local quiet = false -- the server ends because we said so
+local served = {} ---@type table<integer, true> Buffers that the next server serves, too
 
 ---@param health 'off'|'ok'|'warning'|'error'
 ---@param message string
@@ -156,7 +157,13 @@ function M.ask(command, object)
   return reply and not reply.err and reply.result or nil
 end
 
---- End the server. The buffers that it served are served by the next one.
+--- A buffer is served.
+---@param buf integer
+function M.serves(buf)
+  served[buf] = true
+end
+
+--- End the server.
 ---@param after? fun()
 function M.stop(after)
   local client = M.client()
@@ -170,13 +177,13 @@ end
 
 --- A fresh server for the same buffers.
 function M.restart()
-  local client = M.client()
-  local buffers = client and vim.tbl_keys(client.attached_buffers) or {}
   M.stop(function()
-    client = M.start()
-    for _, buf in ipairs(client and buffers or {}) do
+    local client = M.start()
+    for buf in pairs(client and served or {}) do
       if vim.api.nvim_buf_is_loaded(buf) then
         vim.lsp.buf_attach_client(buf, client.id)
+      else
+        served[buf] = nil
       end
     end
   end)
