@@ -12,9 +12,11 @@ from tests.lsp.conftest import shared  # noqa: F401 (the town of this folder, ma
 from tests.neovim.neovim import Neovim
 from tests.town import LiveTown
 
+Editors = Callable[..., Neovim]
+
 
 @pytest.fixture
-def editors(tmp: Path) -> Iterator[Callable[..., Neovim]]:
+def editors(tmp: Path) -> Iterator[Editors]:
     """Starts editors; each is ended after the test, and nothing of it may be left."""
     with ExitStack() as stack:
 
@@ -25,6 +27,16 @@ def editors(tmp: Path) -> Iterator[Callable[..., Neovim]]:
 
 
 @pytest.fixture
-def nvim(editors: Callable[..., Neovim], shared: LiveTown) -> Neovim:  # noqa: F811
+def own_town(tmp: Path) -> Iterator[LiveTown]:
+    """A town that nobody has started; its agents are shells unless their items say otherwise."""
+    live = LiveTown(tmp)
+    live.home.config.mkdir(parents=True)
+    live.home.town_toml.write_text('[runtime]\ndefault = "scripted"\n')
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def nvim(editors: Editors, shared: LiveTown) -> Neovim:  # noqa: F811
     """An editor with the plugin, on the shared town."""
     return editors(shared.env)

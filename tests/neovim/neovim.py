@@ -104,8 +104,8 @@ class Neovim:
         assert self.process.wait(20) == 0
 
     def lua(self, code: str, *args: Any) -> Any:
-        """The value of a Lua expression, or of statements with `return`."""
-        return self.vim.exec_lua(code if "return" in code else f"return {code}", *args)
+        """The value of a Lua expression, or of lines that end with `return`."""
+        return self.vim.exec_lua(code if "\nreturn " in code else f"return {code}", *args)
 
     def rgt(self, words: str) -> None:
         """`:Rgt words`"""

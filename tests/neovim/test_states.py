@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import psutil
 import pytest
 
 from tests.eventually import eventually
+from tests.neovim.conftest import Editors
 from tests.neovim.neovim import Neovim
 from tests.scratch import scratch_env
 from tests.town import RGT, LiveTown, steps
-
-Editors = Callable[..., Neovim]
 
 
 def state(nvim: Neovim) -> dict[str, Any]:
@@ -127,16 +125,6 @@ def test_settings_that_are_wrong_are_named_and_left_out(editors: Editors, alone:
     assert "vim.g.rgt.code_lense: there is no such setting" in nvim.text()
     assert "vim.g.rgt.window must be one of split, vsplit, tab, current" in nvim.text()
     assert nvim.lua("require('rgt.config').get().window") == "split"
-
-
-@pytest.fixture
-def own_town(tmp: Path) -> Iterator[LiveTown]:
-    """A town that nobody has started."""
-    live = LiveTown(tmp)
-    live.home.config.mkdir(parents=True)
-    live.home.town_toml.write_text('[runtime]\ndefault = "scripted"\n')
-    yield live
-    live.stop()
 
 
 @pytest.mark.slow
