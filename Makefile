@@ -7,7 +7,7 @@ JOBS ?= 2
 RUNTIMES ?= $(CURDIR)/.runtimes
 ARGS ?=
 
-.PHONY: help demo test test-claude test-runtimes claude emacs check bench picture clean
+.PHONY: help demo test test-claude test-runtimes claude emacs lua check bench picture clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -15,7 +15,7 @@ help: ## what there is to make
 demo: $(READY) ## see three agents at work, on this machine, without an account (ARGS=--keep: look around afterwards)
 	@$(BIN)/rgt demo $(ARGS)
 
-test: check claude emacs ## everything that must hold before a change lands
+test: check claude emacs lua ## everything that must hold before a change lands
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-runtimes: $(READY) ## the real agent programs, installed below .runtimes with npm, against a stub of their models
@@ -31,6 +31,9 @@ claude: $(READY)
 
 emacs:
 	@scripts/install-emacs.sh || [ $$? = 75 ]
+
+lua:
+	@scripts/install-lua.sh || [ $$? = 75 ]
 
 check: $(READY) ## style and types
 	$(BIN)/ruff check .

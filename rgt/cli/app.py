@@ -25,6 +25,7 @@ MODULES = {
     "completions": ("completions", "complete"),
     "lsp": ("lsp",),
     "mcp": ("mcp",),
+    "editor": ("editor",),
     "demo": ("demo",),
 }
 """Modules of this package in the order of the help page, with the first words of their commands."""

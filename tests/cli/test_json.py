@@ -46,6 +46,7 @@ OBJECTS = {
     "prime --agent api/joe": "prime",
     "doctor": "doctor",
     "install --check": "install",
+    "editor install neovim": "editor install",
     "agents show api/joe": "shown agent",
     "checkpoint write half --agent api/joe": "checkpoint",
     "checkpoint read --agent api/joe": "checkpoint",

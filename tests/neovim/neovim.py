@@ -67,20 +67,19 @@ class Neovim:
     @classmethod
     @contextmanager
     def running(
-        cls, where: Path, env: dict[str, str], init: str = "vim.lsp.enable('rgt')", cwd: str = "", state: str = ""
+        cls, where: Path, env: dict[str, str], init: str = "vim.lsp.enable('rgt')", cwd: str = "", **places: str
     ) -> Iterator[Neovim]:
         """Start one with the plugin on its runtime path and `init` in its settings; end it afterwards.
 
-        `state` is where it keeps what outlives it, such as which files are trusted."""
+        `places` are directories that outlive it: its `state` has which files are trusted, its `data` the packages."""
         own = Path(tempfile.mkdtemp(prefix="nvim-", dir=where))
         (own / "config/nvim").mkdir(parents=True)
         (own / "config/nvim/init.lua").write_text(INIT + init)
         socket = own / "socket"
-        places = {f"XDG_{n}_HOME": str(own / n.lower()) for n in ("CONFIG", "DATA", "STATE", "CACHE")}
-        places["XDG_STATE_HOME"] = state or places["XDG_STATE_HOME"]
+        dirs = {f"XDG_{n.upper()}_HOME": places.get(n, str(own / n)) for n in ("config", "data", "state", "cache")}
         process = subprocess.Popen(
             [NVIM, "--headless", "--listen", socket],
-            env={**env, **places, "RGT_PLUGIN": str(PLUGIN)},
+            env={**env, **dirs, "RGT_PLUGIN": str(PLUGIN)},
             cwd=cwd or where,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -88,7 +88,10 @@ def test_a_gate_is_watched_while_it_runs_and_what_it_tested_is_shown(nvim: Neovi
     [agent] = [a["id"] for a in eventually(lambda: [a for a in shared.agents() if a["item"] == item and a["pid"]], 30)]
 
     # What the agent has committed, before it lands.
-    terminal = lambda: shared.tmux("capture-pane", "-p", "-t", f"=gtr-{agent}:")  # noqa: E731
+
+    def terminal() -> str:
+        return shared.tmux("capture-pane", "-p", "-t", f"=gtr-{agent}:")
+
     eventually(lambda: "now?" in terminal(), 30)
     (shared.home.rig("pages").worktrees / agent.split("/")[1] / "other.txt").write_text("not saved\n")
     nvim.rgt(f"diff {agent}")

@@ -36,6 +36,11 @@ def becomes(nvim: Neovim, health: str, *parts: str) -> str:
         raise AssertionError(f"not {health} {parts}: {state(nvim)}, {nvim.notes}") from e
 
 
+def drawn(nvim: Neovim, lens: str) -> None:
+    """Wait for a lens in the current buffer."""
+    eventually(lambda: lens in nvim.lenses(), 30)
+
+
 @pytest.fixture
 def programs(tmp: Path) -> Path:
     """A directory that is all of PATH: git and tmux, no rgt."""
@@ -184,10 +189,10 @@ def test_two_editors_on_one_town_see_the_same(editors: Editors, shared: LiveTown
     (tmp / "notes.txt").write_text(f"{item}\n")
     for nvim in (one, other):
         nvim.vim.command(f"edit {tmp / 'notes.txt'}")
-        eventually(lambda nvim=nvim: "open" in nvim.lenses())
+        drawn(nvim, "open")
     one.rgt(f"sling {item} api")
     for nvim in (one, other):
-        eventually(lambda nvim=nvim: "asks you" in "".join(nvim.lenses()), 30)
+        drawn(nvim, "asks you")
         assert [n for n in nvim.notes if "asks: shall I?" in n]
     agent = str(shared.item(item)["address"])
     for nvim in (one, other):
