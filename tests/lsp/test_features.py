@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lsprotocol import types
 
+from rgt.host import worktrees
 from tests.eventually import aeventually
 from tests.lsp.editor import CLIENTS, NAMES, RGT_CLIENT, Editor, editor
 from tests.town import LiveTown
@@ -124,6 +126,25 @@ async def test_references_reach_into_the_files_of_the_workspace(shared: LiveTown
             (repo / "open.txt").unlink()
         assert [Path(p["uri"]).name for p in places] == ["open.txt", "two.txt", "two.txt"]
         assert places[1]["range"]["start"] == {"line": 1, "character": 5}
+
+
+async def test_references_are_found_in_a_worktree_whose_agent_hides_its_repository(shared: LiveTown) -> None:
+    """What lies in the place of `.git` is not asked, not even a pipe, and neither is a repository inside."""
+    rig = shared.home.rig("api")
+    where = await worktrees.prepare(rig, "hidden", "gt-zzzzz", "polecat/hidden/gt-zzzzz", shared.hub_target("api"))
+    (where / ".git").unlink()
+    os.mkfifo(where / ".git")
+    (where / "inner").mkdir()
+    os.mkfifo(where / "inner/.git")
+    folders = [{"uri": path.as_uri(), "name": path.name} for path in (where, where / "inner", rig.root)]
+    async with editor(shared.env, rootUri=where.as_uri(), workspaceFolders=folders) as client:
+        item = await ready(shared, client)
+        (where / "a.txt").write_text(f"{item}\n")
+        (where / "inner/b.txt").write_text(f"{item}\n")
+        uri = client.open(f"{item}\n", (where / "open.txt").as_uri(), "text")
+        params = {**at(uri, 0, 1), "context": {"includeDeclaration": True}}
+        places = await client.ask(types.TEXT_DOCUMENT_REFERENCES, params)
+        assert {Path(p["uri"]).name for p in places} == {"open.txt", "a.txt", "b.txt"}
 
 
 async def test_cards_tell_what_rows_do_not(shared: LiveTown) -> None:
