@@ -60,6 +60,19 @@ def test_b40_mail_to_one_that_works_comes_at_its_next_hook_and_once(players: Pla
     assert one.given("BUSY-40") == 1
 
 
+def test_b40_mail_at_the_end_of_a_turn_comes_once_and_the_turn_goes_on(players: Players) -> None:
+    """Nothing rings for it: the hook at the end has it."""
+    slow = Does('do = "wait"\nseconds = 4', {"text": "I think long", "sleep": 4})
+    one = players.play("Ends a turn", run("touch at-$GTR_WORK_ITEM"), slow, say("I wait"))
+    one.has(f"at-{one.item}")
+    with one.out_of_reach():
+        players.town.rgt("mail", "send", one.address, "END-40")
+        eventually(lambda: one.letters() == [(1, "taken")], 30, 0.1)
+        eventually(lambda: one.given("END-40") == 1, 30, 0.1)
+        one.becomes("idle")
+        assert one.given("END-40") == 1
+
+
 def test_b40_mail_to_one_that_waits_wakes_it_and_is_had_once(players: Players) -> None:
     one = players.play("Waits", say("I wait"))
     one.becomes("idle")

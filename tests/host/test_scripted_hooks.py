@@ -21,7 +21,7 @@ def test_b40_the_bell_wakes_it_and_it_takes_what_it_is_told(stage: Stage) -> Non
 
 
 def test_b40_a_turn_goes_on_with_what_its_end_is_answered(stage: Stage) -> None:
-    stage.town.answers["Stop"] = [{"out": {"decision": "block", "reason": "one more thing"}}]
+    stage.town.answers["Stop"] = [{"out": {"hookSpecificOutput": {"additionalContext": "one more thing"}}}]
     process = stage.launch('[[start]]\ndo = "say"\ntext = "x"\n')
     eventually(lambda: stage.events()[-2:] == ["Stop", "Stop"])
     process.terminate()

@@ -29,6 +29,7 @@ if __name__ == "__main__":
 """
 DENY = {"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "no pushes"}}
 TELL = {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": "mail", "watchPaths": ["/bell"]}}
+MORE = {"hookSpecificOutput": {"hookEventName": "Stop", "additionalContext": "more"}}
 AGAIN = {"decision": "block", "reason": "more"}
 
 
@@ -47,11 +48,11 @@ DIALECTS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("codex", "guard", "PreToolUse", {"code": 2, "err": "no"}, denial("PreToolUse", "no")),
     ("codex", "guard", "PreToolUse", {}, {}),
     ("codex", "event", "PostToolUse", {"out": TELL}, told("PostToolUse")),
-    ("codex", "event", "Stop", {"out": AGAIN}, AGAIN),
+    ("codex", "event", "Stop", {"out": MORE}, AGAIN),
     ("codex", "event", "Stop", {"code": 1, "err": "broken"}, {}),
     ("gemini", "guard", "BeforeTool", {"out": DENY}, {"decision": "deny", "reason": "no pushes"}),
     ("gemini", "event", "AfterTool", {"out": TELL}, told("AfterTool")),
-    ("gemini", "event", "AfterAgent", {"out": AGAIN}, {"decision": "deny", "reason": "more"}),
+    ("gemini", "event", "AfterAgent", {"out": MORE}, {"decision": "deny", "reason": "more"}),
     (
         "copilot",
         "guard",
@@ -60,7 +61,7 @@ DIALECTS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {"permissionDecision": "deny", "permissionDecisionReason": "no pushes"},
     ),
     ("copilot", "event", "PostToolUse", {"out": TELL}, {"additionalContext": "mail"}),
-    ("copilot", "event", "Stop", {"out": AGAIN}, AGAIN),
+    ("copilot", "event", "Stop", {"out": MORE}, AGAIN),
     (
         "opencode",
         "guard",
@@ -68,7 +69,7 @@ DIALECTS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {"code": 1},
         {"decision": "deny", "reason": "the guard failed with exit code 1"},
     ),
-    ("opencode", "event", "Stop", {"out": AGAIN}, {"reason": "more"}),
+    ("opencode", "event", "Stop", {"out": MORE}, {"reason": "more"}),
 ]
 
 

@@ -52,7 +52,7 @@ def report(given):
         context = {"additionalContext": "PRIMED-55", "watchPaths": ["/bell"]}
         said = {"hookSpecificOutput": {"hookEventName": event, **context}}
     elif event == "Stop" and first("stopped"):
-        said = {"decision": "block", "reason": "STOP-88"}
+        said = {"hookSpecificOutput": {"hookEventName": "Stop", "additionalContext": "STOP-88"}}
     return {"out": said}, lambda: None
 if __name__ == "__main__":
     given = json.load(sys.stdin)

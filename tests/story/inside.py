@@ -66,7 +66,7 @@ class Inside:
         out, err = self.hook(event).communicate(timeout=30)
         assert not err
         said = json.loads(out or "{}")
-        return str(said.get("reason") or said.get("hookSpecificOutput", {}).get("additionalContext", ""))
+        return str(said.get("hookSpecificOutput", {}).get("additionalContext", ""))
 
     def git(self, *argv: str) -> str:
         """Git in its worktree."""

@@ -77,8 +77,7 @@ def answer(event: str, told: str) -> ops.HookAnswer:
         return ops.HookAnswer()
     if event == "FileChanged":
         return ops.HookAnswer(err=told, code=2)
-    if event == "Stop":
-        return ops.HookAnswer(out={"decision": "block", "reason": told})
+    # At the end of a turn too: that goes on with it. A `reason` to block it would reach the model twice.
     output: dict[str, Any] = {"hookEventName": event, "additionalContext": told}
     return ops.HookAnswer(out={"hookSpecificOutput": output})
 

@@ -119,8 +119,8 @@ def understood(code: int, said: object, err: str, job: str) -> Data:
         return {"refused": inner.get("permissionDecisionReason") or "refused"}
     if code and job == "guard":
         return {"refused": err.strip() or f"the guard failed with exit code {code}"}
-    if said.get("decision") == "block":
-        return {"refused" if job == "guard" else "again": said.get("reason") or "go on"}
+    if inner.get("hookEventName") == "Stop" and inner.get("additionalContext"):
+        return {"again": inner["additionalContext"]}
     if code == 2 and err.strip():
         return {"told": err.strip()}
     return {"told": inner["additionalContext"]} if inner.get("additionalContext") else {}

@@ -31,19 +31,13 @@ class Answer:
         with contextlib.suppress(ValueError):
             said = json.loads(out)
         self.code, self.err = code, plain(err).strip()
-        self.said = said if isinstance(said, dict) else {}
-        inner = self.said.get("hookSpecificOutput")
+        inner = said.get("hookSpecificOutput") if isinstance(said, dict) else None
         self.inner = inner if isinstance(inner, dict) else {}
 
     @property
-    def again(self) -> str:
-        """What a turn that would end goes on with."""
-        return plain(str(self.said.get("reason") or "")) if self.said.get("decision") == "block" else ""
-
-    @property
     def told(self) -> str:
-        """Text for the agent."""
-        return self.again or plain(str(self.inner.get("additionalContext") or (self.err if self.code == 2 else "")))
+        """Text for the agent; a turn that would end goes on with it."""
+        return plain(str(self.inner.get("additionalContext") or (self.err if self.code == 2 else "")))
 
     @property
     def refusal(self) -> str:

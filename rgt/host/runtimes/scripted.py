@@ -317,7 +317,7 @@ class Agent:
     def _stop(self) -> None:
         """End a turn, which goes on as long as there is something more."""
         for _ in range(AGAIN):
-            if not (again := self.hooks.ask("Stop").again):
+            if not (again := self.hooks.ask("Stop").told):
                 return
             show(again, DIM)
 
