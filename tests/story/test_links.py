@@ -79,10 +79,11 @@ def test_a_worker_that_comes_back_follows_none(rigged: LiveTown) -> None:
     """It reads of agents that it adopts how they were started and what they have said meanwhile."""
     town, theirs = rigged, person(rigged, "adopted")
     before, go = contents(theirs), town.root / "go-adopted"
-    wait = steps(f'do = "run"\ncmd = "until test -e {go}; do sleep 0.05; done"')
+    wait = steps(f'do = "run"\ncmd = "touch {go}-on; until test -e {go}; do sleep 0.05; done"')
     item = town.create("adopted", wait + "\n" + change("adopted.txt", "x"))
     town.sling(item, target="api")
     agent = agent_of(town, item)
+    eventually(Path(f"{go}-on").exists, 20)
     for name in FILES:
         plant(agent, name, theirs / "kept")
     os.mkfifo(agent.directory / "setup.running")
@@ -94,3 +95,22 @@ def test_a_worker_that_comes_back_follows_none(rigged: LiveTown) -> None:
     go.touch()
     town.becomes(item, "merged")
     assert before.items() <= contents(theirs).items(), "what the agent's own hooks have added is its own affair"
+
+
+def test_who_dies_with_planted_links_while_no_worker_is_there_is_missed(rigged: LiveTown) -> None:
+    town, theirs, at_work = rigged, person(rigged, "missed"), rigged.root / "at-work"
+    wait = steps(f'do = "run"\ncmd = "touch {at_work}; sleep 100"')
+    item = town.create("missed", wait + "\n" + change("missed.txt", "x"))
+    town.sling(item, target="api")
+    agent = agent_of(town, item)
+    eventually(at_work.exists, 20)
+    for name in FILES:
+        plant(agent, name, theirs / "kept")
+    os.mkfifo(agent.directory / "setup.running")
+    plant(agent, "spool", theirs)
+    pid = town.pid("worker")
+    town.kill("worker")
+    agent.kill()
+    eventually(lambda: town.pid("worker") != pid, 30)
+    agent_of(town, item, after=agent, timeout=30)
+    town.rgt("unsling", item)
