@@ -42,6 +42,7 @@ def work_row(row: Row) -> dict[str, Any]:
         "branch": f"polecat/{row.agent.partition('/')[2]}/{row.id}" if row.agent else "",
         "attempt": row.attempt,
         "needs": row.needs,
+        "fixes": row.fixes,
         "created_at": from_epoch(row.created),
         "updated_at": from_epoch(row.updated),
     }
@@ -66,6 +67,7 @@ async def create(
     accept: Annotated[str, typer.Option(help="How one sees that it is done.")] = "",
     rig: Annotated[str, typer.Option(help="The rig it belongs to.")] = "",
     needs: Annotated[list[str] | None, typer.Option(help="Items that must be merged before.")] = None,
+    fixes: Annotated[str, typer.Option(help="The item it is to put right; see `rgt mq problems`.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="A label; may be repeated.")] = None,
     review_only: Annotated[bool, typer.Option("--review-only", help="Done without commits.")] = False,
     no_merge: Annotated[bool, typer.Option("--no-merge", help="Its commits stay on their branch.")] = False,
@@ -80,6 +82,7 @@ async def create(
             "accept": accept,
             "rig": rig,
             "needs": [await named(s, n) for n in needs or []],
+            "fixes": await named(s, fixes) if fixes else "",
             "labels": label or [],
             "review_only": review_only,
             "no_merge": no_merge,
@@ -118,7 +121,7 @@ async def show(ctx: typer.Context, id: Item) -> None:
 def _page(s: Session, item: dict[str, Any]) -> str:
     p = s.paint
     lines = [f"{p.paint(item['id'], 'bold')}  {item['title']}", f"  state     {p.state(item['state'])}"]
-    facts = ("priority", "rig", "address", "attempt", "branch", "head", "sha", "reason", "accept")
+    facts = ("priority", "rig", "address", "attempt", "branch", "head", "sha", "reason", "fixes", "accept")
     lines += [f"  {name:<9} {item[name]}" for name in facts if item.get(name)]
     lines.append(f"  created   {clock(item['created_at'])}")
     if item["cost"]["tokens"]:

@@ -155,6 +155,13 @@ async def is_ancestor(rig: RigHome, a: str, b: str) -> bool:
     raise RgtError("failed", f"cannot compare {a[:12]} with {b[:12]}: {_said(done.err)}")
 
 
+async def kept_in(rig: RigHome, item: str, commit: str) -> list[str]:
+    """The finished heads of an item that are in the history of `commit`; none when that cannot be told."""
+    names = refs.keep(item, "")
+    done = await try_git(rig.hub, "for-each-ref", f"--merged={commit}", "--format=%(objectname)", names)
+    return done.out.split() if done.code == 0 else []
+
+
 async def stray_check(rig: RigHome, target: str, recorded: str) -> str | None:
     """Undo what went round the hooks, and say so in one line; None when all is as `recorded`.
 

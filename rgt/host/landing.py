@@ -63,6 +63,8 @@ async def refine(
     if run.repaired:
         verdict.message = "; ".join(part for part in (run.repaired, verdict.message) if part)
     verdict.item, verdict.head = entry.item, entry.head
+    if verdict.kind == "merged" and entry.fixes:
+        verdict.carries = await hub.kept_in(rig, entry.fixes, entry.head)
     verdict.target_head = verdict.target_head or await hub.target_head(rig, job.target)
     return verdict
 

@@ -13,6 +13,7 @@ from rgt.host.sessions import session_name
 from rgt.host.tmux import Tmux
 from rgt.lsp import runs, worktrees
 from rgt.lsp.details import Detail
+from rgt.lsp.mending import fixes
 from rgt.lsp.town import OVER, Town
 from rgt.model.costs import brief
 from rgt.model.errors import RgtError
@@ -193,6 +194,10 @@ def facts(town: Town, row: Row, detail: Detail | None) -> Iterator[str]:
         yield f"agent @{row.agent}"
     if row.rig:
         yield f"rig {row.rig}, {row.priority}" + (f", attempt {row.attempt}" if row.attempt else "")
+    if row.fixes:
+        yield f"fixes {row.fixes}"
+    for fix in fixes(town.rows("work"), row.id):
+        yield f"fixed by {fix.id}, {words(fix)}"
     if row.needs:
         yield f"waits for {', '.join(row.needs)}"
     if detail is not None and detail.value.get("branch"):

@@ -184,6 +184,15 @@ class Outcome(Message):
     state: str
 
 
+class Fixed(Message):
+    """Tells an item that what was to put it right has landed in `rig` as `sha`, and these heads of the item with it."""
+
+    item: str
+    rig: str
+    sha: str
+    carries: list[str] = Field(default_factory=list)
+
+
 class Blocks(Message):
     """`item` waits for the receiver."""
 
@@ -236,10 +245,11 @@ class Merging(Message):
 
 
 class Merged(Message):
-    """The target holds the work, read back."""
+    """The target holds the work, read back; `carries`: heads of the item that it fixes which are in it."""
 
     head: str
     sha: str
+    carries: list[str] = Field(default_factory=list)
 
 
 class Rejected(Message):

@@ -29,6 +29,8 @@ class NewWork(BaseModel):
     labels: list[str] = Field(default_factory=list)
     rig: str = ""
     needs: list[str] = Field(default_factory=list)
+    fixes: str = ""
+    """The item that the queue has sent back and this one is to put right: it hears when this one has landed."""
     review_only: bool = False
     no_merge: bool = False
     created_by: str = ""

@@ -73,6 +73,8 @@ class WorkCreate(Args):
     labels: list[str] = Field(default_factory=list, max_length=20)
     rig: str = ""
     needs: list[str] = Field(default_factory=list, max_length=50)
+    fixes: str = ""
+    """The item that it is to put right: when this one has landed, that one is closed or tried again."""
     review_only: bool = False
     no_merge: bool = False
 

@@ -30,6 +30,8 @@ class Entry(BaseModel):
     attempt: int = 1
     submitted_at: str = ""
     agent: str = ""
+    fixes: str = ""
+    """The item that it is to put right."""
 
     @property
     def id(self) -> str:
@@ -108,6 +110,8 @@ class Verdict(BaseModel):
     """Lines in conflict on both sides, at most 50."""
     follow: str = ""
     """Why the rig's own path could not follow the landing, with the command that makes it; empty when it did."""
+    carries: list[str] = Field(default_factory=list)
+    """Heads of the item that it fixes which are in what was merged."""
 
     def without_places(self) -> Verdict:
         """The same without diagnostics."""

@@ -201,7 +201,7 @@ class Refinery(Entity):
             self.queue = [q for q in self.queue if q.entry.id != entry.id]
         if v.kind == "merged":
             self.alert = v.follow
-            self.tell(work, "merged", m.Merged(head=entry.head, sha=v.sha))
+            self.tell(work, "merged", m.Merged(head=entry.head, sha=v.sha, carries=v.carries))
         elif v.kind in ("failed", "conflict", "refused"):
             self.tell(work, "rejected", m.Rejected(head=entry.head, verdict=v, max_attempts=self.config.max_attempts))
         elif v.kind == "lost":

@@ -45,6 +45,8 @@ class Row(BaseModel):
     `updated`."""
     tokens: int = 0
     """Tokens, likewise; also those whose price nobody knows."""
+    fixes: str = ""
+    """The item that a work item is to put right."""
 
     @property
     def key(self) -> str:

@@ -11,9 +11,10 @@ from rgt.model import messages as m
 from rgt.model.budgets import Held
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
+from rgt.model.handing import entry_of, fixed_of, wanted_of
 from rgt.model.newwork import Escalation, NewWork, remember
-from rgt.model.queue import Entry, Verdict
-from rgt.model.rows import Row, cut
+from rgt.model.queue import Verdict
+from rgt.model.rows import Row
 from rgt.model.times import iso
 from rgt.model.tries import Tries
 from rgt.model.workrow import row_of
@@ -64,6 +65,10 @@ class Work(Entity, NewWork, Tries):
     """It goes on by itself when there is room in its budget again."""
     sent_back: bool = False
     """The present attempt is to mend what the queue has sent back."""
+    unanswered: bool = False
+    """The queue has sent `head` back, and since then nobody has finished, tried again, slung or taken back the item."""
+    carries: list[str] = Field(default_factory=list)
+    """Heads of the item that it fixes which have landed with it."""
 
     @property
     def workflow(self) -> str:
@@ -85,6 +90,8 @@ class Work(Entity, NewWork, Tries):
         if state not in ("submitted", "merging", *OVER):
             # The same head may be finished once more: what was answered the first time is no answer then.
             self.answers = {k: v for k, v in self.answers.items() if not k.startswith("done:")}
+        if state in ("open", "submitted", *OVER):
+            self.unanswered = False
         self.state, self.reason, self.waits = state, reason, False
         self.closed_at = self.updated_at if state == "closed" else ""
         self.changed()
@@ -113,7 +120,7 @@ class Work(Entity, NewWork, Tries):
             raise self._refuse(self.held, f"`rgt budget set item {self.id}` gives it more")
         self.target, self.to_agent, self.rig, self.runtime = c.target, c.to_agent, c.rig or self.rig, c.runtime
         self.fallback = c.fallback
-        self.unmet = c.unmet
+        self.unmet, self.unanswered = c.unmet, False
         self.deaths = self.rejections = self.failures = 0
         if self.unmet:
             for need in self.unmet:
@@ -144,17 +151,7 @@ class Work(Entity, NewWork, Tries):
         if self.to_agent:
             self.tell(self.to_agent, "assigned", m.Assigned(item=self.id, attempt=self.attempt, title=self.title))
             return
-        wanted = m.Wanted(
-            item=self.id,
-            attempt=self.attempt,
-            title=cut(self.title, 80),
-            priority=self.priority,
-            rejected=rejected,
-            runtime=self.runtime,
-            since=self.updated_at,
-            deaths=self.deaths,
-        )
-        self.tell(f"rig/{self.rig}", "wanted", wanted)
+        self.tell(f"rig/{self.rig}", "wanted", wanted_of(self, rejected))
 
     def unsling(self, c: m.Empty) -> None:
         """Take it back; the work is saved and kept."""
@@ -222,18 +219,7 @@ class Work(Entity, NewWork, Tries):
             self.changed()
 
     def _submit(self) -> None:
-        entry = Entry(
-            item=self.id,
-            rig=self.rig,
-            head=self.head,
-            branch=self.branch,
-            title=self.title,
-            priority=self.priority,
-            attempt=max(self.attempt, 1),
-            submitted_at=self.updated_at,
-            agent=self.address,
-        )
-        self.tell(f"refinery/{self.rig}", "submitted", m.Submitted(entry=entry))
+        self.tell(f"refinery/{self.rig}", "submitted", m.Submitted(entry=entry_of(self)))
         self._to("submitted")
 
     def _finish_agent(self) -> None:
@@ -341,6 +327,19 @@ class Work(Entity, NewWork, Tries):
         elif self.state == "blocked":
             self._to("blocked", f"its need {c.item} is {c.state}")
 
+    def fixed(self, c: m.Fixed) -> None:
+        """What was to put it right has landed: with its own work in it, that is all; without, the queue tries again.
+
+        Only while it lies as the queue has sent it back: whatever was done to it since counts."""
+        if self.state != "blocked" or not self.unanswered or c.rig != self.rig:
+            return
+        if self.head in c.carries:
+            self._close(f"landed with {c.item} as {c.sha[:10]}")
+        else:
+            self.notes = remember(self.notes, f"{c.item}, its fix, landed as {c.sha[:8]}: tried again")
+            self.escalation = None
+            self._submit()
+
     # --- from agents
 
     def taken(self, c: m.Taken) -> None:
@@ -406,6 +405,7 @@ class Work(Entity, NewWork, Tries):
         if self.state == "merged":
             return
         self.sha = c.sha
+        self.carries += [head for head in c.carries if head not in self.carries]
         if c.head != self.head and self.state in ("submitted", "merging"):
             self.notes = remember(self.notes, f"{c.head[:8]} landed as {c.sha[:8]}; {self.head[:8]} goes on")
             self.changed()
@@ -414,6 +414,8 @@ class Work(Entity, NewWork, Tries):
         self._withdraw(released=True)
         self._to("merged")
         self._report()
+        if self.fixes:
+            self.tell(f"work/{self.fixes}", "fixed", fixed_of(self))
 
     def rejected(self, c: m.Rejected) -> None:
         """The queue sends it back."""
@@ -425,6 +427,8 @@ class Work(Entity, NewWork, Tries):
             # An older head of it landed, and the newer one brings nothing more.
             self.merged(m.Merged(head=c.head, sha=self.sha))
             return
+        if v.kind in ("failed", "conflict"):
+            self.unanswered = True
         self.rejections += 1
         self.notes = remember(self.notes, f"The merge queue sent {c.head[:8]} back ({v.kind}): {v.message}")
         if not self.agent:

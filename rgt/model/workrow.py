@@ -28,6 +28,7 @@ def row_of(work: Work) -> Row:
         pid=work.pid,
         needs=work.unmet,
         alert=alert_of(work),
+        fixes=work.fixes,
     )
 
 

@@ -19,7 +19,7 @@ from rgt.model.home import Home
 from rgt.model.queue import GateSpec, Job
 from tests.entries import TARGET, Yard, make_yard
 from tests.eventually import eventually
-from tests.repos import commit, sh
+from tests.repos import branch_commit, commit, sh
 
 
 def cut_off(yard: Yard, job: Job, at: str) -> bool:
@@ -53,6 +53,19 @@ async def test_a_change_lands(yard: Yard) -> None:
     again = await yard.run(entry)
     assert (again.kind, again.sha, again.message) == ("merged", got.sha, "")
     assert yard.head() == got.sha
+
+
+@pytest.mark.parametrize("strategy", ["squash", "rebase", "merge"])
+async def test_a_fix_tells_which_heads_of_what_it_fixes_landed_with_it(yard: Yard, strategy: str) -> None:
+    """Also when the run is repeated after it has landed."""
+    wrong, alone = yard.done({"a.txt": "wrong"}), yard.done({"b.txt": "b"})
+    newer = branch_commit(yard.rig, yard.rig.worktrees / "newer", "newer", {"a.txt": "more"}, wrong.head)
+    yard.entry(wrong.item, newer)
+    taking = yard.done({"a.txt": "right"}, base=wrong.head).model_copy(update={"fixes": wrong.item})
+    for entry, carries in ((taking, [wrong.head]), (alone.model_copy(update={"fixes": wrong.item}), [])):
+        for _ in range(2):
+            got = await yard.run(entry, strategy=strategy)
+            assert (got.kind, got.carries) == ("merged", carries)
 
 
 @pytest.mark.parametrize("strategy", ["squash", "rebase", "merge"])

@@ -90,7 +90,16 @@ def test_an_end_is_told_to_the_item_and_leaves_the_queue(kind: str) -> None:
     assert refinery.settle(entry(), verdict(kind, target_head="d" * 40)) == 0
     assert (heads(refinery), refinery.recorded, refinery.paused) == (["b"], "d" * 40, "")
     [_, end] = told(refinery, "work/gt-aaaaa")
-    assert type(end) is {"merged": m.Merged, "lost": m.Parked}.get(kind, m.Rejected)
+    ends: dict[str, type[m.Message]] = {"merged": m.Merged, "lost": m.Parked}
+    assert type(end) is ends.get(kind, m.Rejected)
+
+
+def test_what_landed_with_a_fix_is_told_with_it() -> None:
+    refinery = queue(entry())
+    refinery.settle(entry(), verdict("merged").model_copy(update={"carries": ["c" * 40]}))
+    [merged] = told(refinery, "work/gt-aaaaa", "merged")
+    assert isinstance(merged, m.Merged)
+    assert merged.carries == ["c" * 40]
 
 
 def test_a_target_that_moved_is_no_fault_of_anybody() -> None:

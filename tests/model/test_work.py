@@ -28,7 +28,7 @@ Step = Callable[[Work], object]
 
 
 def item(state: str, **fields: object) -> Work:
-    """An item as it stands in a state; `waiting` is one that is blocked by a need alone."""
+    """An item as it stands in a state: `blocked` since the queue has sent it back, `waiting` by a need alone."""
     work = Work(id="gt-aaaaa", title="one", rig="api")
     if state != "open":
         work.target = "api"
@@ -38,6 +38,7 @@ def item(state: str, **fields: object) -> Work:
         work.head = HEAD
     if state == "waiting":
         work.unmet = ["gt-needs"]
+    work.unanswered = state == "blocked"
     work.state = "blocked" if state == "waiting" else state  # type: ignore[assignment]
     return work.model_copy(update=fields)
 
@@ -67,6 +68,8 @@ MESSAGES: dict[str, Step] = {
     "lost, but landed": lambda w: w.lost(m.Lost(attempt=1, head=NEWER, branch=BRANCH, landed=True)),
     "need merged": lambda w: w.need_ended(m.Outcome(item="gt-needs", state="merged")),
     "need closed": lambda w: w.need_ended(m.Outcome(item="gt-needs", state="closed")),
+    "its fix landed": lambda w: w.fixed(m.Fixed(item="gt-fixes", rig="api", sha="c" * 40, carries=[HEAD])),
+    "its fix landed alone": lambda w: w.fixed(m.Fixed(item="gt-fixes", rig="api", sha="c" * 40, carries=[OLDER])),
     "merging": lambda w: w.merging(m.Merging(head=HEAD)),
     "merged": lambda w: w.merged(m.Merged(head=HEAD, sha="c" * 40)),
     "an older head merged": lambda w: w.merged(m.Merged(head=OLDER, sha="c" * 40)),
@@ -102,6 +105,8 @@ lost for good          =         =         =         blocked   blocked     block
 lost, but landed       =         =         =         submitted submitted   submitted   =         =         =      =      =
 need merged            =         queued    =         =         =           =           =         =         =      =      =
 need closed            =         blocked   =         =         =           =           =         =         =      =      =
+its fix landed         =         =         closed    =         =           =           =         =         =      =      =
+its fix landed alone   =         =         submitted =         =           =           =         =         =      =      =
 merging                =         =         =         =         =           =           merging   =         =      =      =
 merged                 merged    merged    merged    merged    merged      merged      merged    merged    =      merged merged
 an older head merged   merged    merged    merged    merged    merged      merged      =         =         =      merged merged

@@ -18,9 +18,15 @@ from rgt.model.work import Work
 
 
 async def _work_create(d: Reach, a: ops.WorkCreate, who: Identity, op_id: str) -> ops.Thing:
-    if a.rig:
-        await d.rig(a.rig)
     fields = a.model_dump()
+    if a.rig:
+        fields["rig"] = await d.rig(a.rig)
+    if a.fixes:
+        bad = await d.work(a.fixes)
+        if bad.rig and fields["rig"] not in ("", bad.rig):
+            said = f"{bad.id} is of rig {bad.rig}, not {fields['rig']}"
+            raise RgtError("usage", said, "what fixes it is of the same rig")
+        fields["fixes"], fields["rig"] = bad.id, fields["rig"] or bad.rig
     fields["needs"] = [await d.item(n) for n in a.needs]
     for need in fields["needs"]:
         await d.work(need)
@@ -28,7 +34,7 @@ async def _work_create(d: Reach, a: ops.WorkCreate, who: Identity, op_id: str) -
         id = _drawn(f"{op_id}:{salt}")
         work = Work(**fields, id=id, created_by=who.address or "person", op=op_id)
         try:
-            await d.open("work_item", work, work.workflow, a.rig)
+            await d.open("work_item", work, work.workflow, work.rig)
         except WorkflowAlreadyStartedError:
             if (await d.show(work.workflow)).get("op") != op_id:
                 continue

@@ -16,7 +16,7 @@ from pygls.workspace import TextDocument
 from rgt.host.shown import Shown
 from rgt.lsp.acts import as_actions, wants_fixes
 from rgt.lsp.failures import Finder, Page, announced, diagnostic
-from rgt.lsp.mending import WORKED_ON, fixes, is_landed_fix, new_fix, settle
+from rgt.lsp.mending import WORKED_ON, fixes, new_fix
 from rgt.lsp.registry import PREFIX, Command, add, link
 from rgt.lsp.town import OVER, Health
 from rgt.model import operations as ops
@@ -71,7 +71,6 @@ class Failures:
         self._pages: dict[str, Page] = {}
         self._ask = self._all = self._failed = False
         self._edited: dict[str, None] = {}
-        self._settled: set[tuple[str, str, str]] = set()
         self._woken = asyncio.Event()
         server.town.on_change(self._changed)
         server.town.on_health(self._felt)
@@ -134,25 +133,11 @@ class Failures:
             log.debug("mq.problems: %s", e)
             return
         self._problems, self._failed = found.rows, False
-        self._settle()
 
     async def _again(self) -> None:
         """Ask once more in a while; with no worker, its return is the reason to."""
         await asyncio.sleep(AGAIN)
         self._felt(self._server.town.health)
-
-    def _settle(self) -> None:
-        """Have what its fix has landed with, or without, closed or tried again; whatever was done since then counts."""
-        for problem in self._problems:
-            row = self._server.town.item(problem.item)
-            landed = [r for r in fixes(self._server.town.rows("work"), problem.item) if is_landed_fix(r)]
-            if row is None or row.state != "blocked" or not landed:
-                continue
-            last = max(landed, key=lambda r: r.updated)
-            key = (problem.item, problem.head, last.id)
-            if last.updated > row.updated and key not in self._settled:
-                self._settled.add(key)
-                self._server.spawn(settle(self._server, problem, last), f"what {last.id} has fixed")
 
     async def _look_everywhere(self) -> None:
         if self._problems or self._pages:
@@ -283,4 +268,4 @@ class Failures:
 
 
 def _matters(row: Row) -> bool:
-    return (row.state not in ANSWERED and row.state != "open") or is_landed_fix(row)
+    return row.state not in ANSWERED and row.state != "open"

@@ -60,6 +60,7 @@ class WorkItemWorkflow(EntityWorkflow[Work]):
 
     blocking = message(Work.blocking)
     need_ended = message(Work.need_ended)
+    fixed = message(Work.fixed)
     taken = message(Work.taken)
     working = message(Work.working)
     lost = message(Work.lost)
