@@ -21,6 +21,8 @@ from rgt.model.rows import Row
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
 VERSION = "1"
+PATIENCE = 20.0
+"""Seconds until a worker that has said nothing counts as not there: what it can say, it says in a tenth of that."""
 LIMIT = 64 << 20
 """Bytes of a line at most: a snapshot of a large town is one line."""
 
@@ -33,7 +35,8 @@ class SocketTown:
     token: str = ""
 
     async def call(self, operation: Operation[A, R], args: A, op_id: str = "") -> R:
-        """Carry out one operation; `unreachable` when no worker answers."""
+        """Carry out one operation; `unreachable` when no worker answers, or none in time: then nobody knows whether it
+        was done, and repeating it with the same `op_id` does no harm."""
         reader, writer = await self._open()
         try:
             request = {
@@ -45,7 +48,7 @@ class SocketTown:
                 "token": self.token,
             }
             writer.write(json.dumps(request).encode() + b"\n")
-            answer = await _line(reader)
+            answer = await _line(reader, None if operation.lasting else PATIENCE)
         finally:
             writer.close()
         if "error" in answer:
@@ -57,8 +60,10 @@ class SocketTown:
         reader, writer = await self._open()
         try:
             writer.write(json.dumps({"v": VERSION, "id": 1, "op": "sub", "token": self.token}).encode() + b"\n")
+            patience: float | None = PATIENCE
             while True:
-                message = await _line(reader)
+                message = await _line(reader, patience)
+                patience = None
                 if "error" in message:
                     raise RgtError.from_dict(message["error"])
                 if "rows" in message:
@@ -83,8 +88,13 @@ class SocketTown:
                 raise RgtError("unreachable", said, "`rgt start`") from e
 
 
-async def _line(reader: asyncio.StreamReader) -> dict[str, Any]:
-    line = await reader.readline()
+async def _line(reader: asyncio.StreamReader, patience: float | None) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(patience):
+            line = await reader.readline()
+    except TimeoutError as e:
+        said = f"the worker has not answered within {patience:g} s; whether it was done is unknown"
+        raise RgtError("unreachable", said, "see `rgt doctor`, then try again") from e
     if not line.endswith(b"\n"):
         raise RgtError("unreachable", "the worker went away in the middle of its answer", "try again")
     return json.loads(line)  # type: ignore[no-any-return]

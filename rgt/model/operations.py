@@ -391,6 +391,8 @@ class Operation(Generic[A, R]):
     roles: frozenset[str] = PERSON
     hint: str = "ask with `rgt escalate`"
     """What a role that may not call it is told to do instead."""
+    lasting: bool = False
+    """It may take as long as its work does, such as a clone: nobody who waits for it gives up."""
 
 
 ROWS = Operation("rows", "Every row of the town", RigFilter, Rows, EVERYONE)
@@ -425,7 +427,7 @@ MAIL_CHECK = Operation("mail.check", "Take what waits in the mailbox", None_, Gi
 MAIL_BROADCAST = Operation("mail.broadcast", "Write to all agents", Broadcast, SentAll, LEADERS)
 CREW_CREATE = Operation("crew.create", "A new crew member", CrewCreate, Answer, LEADERS)
 CREW_REMOVE = Operation("crew.remove", "Remove a crew member", Id, Answer, LEADERS)
-RIG_ADD = Operation("rig.add", "Add a rig", RigAdd, Thing, PERSON)
+RIG_ADD = Operation("rig.add", "Add a rig", RigAdd, Thing, PERSON, lasting=True)
 RIG_SHOW = Operation("rig.show", "Show a rig", Id, Thing, EVERYONE)
 RIG_PARK = Operation("rig.park", "No new work for a rig", Id, Answer, LEADERS)
 RIG_UNPARK = Operation("rig.unpark", "New work for a rig again", Id, Answer, LEADERS)

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import psutil
 import pytest
+from pygls.exceptions import JsonRpcException
 
 from rgt.host import daemon
 from tests.eventually import aeventually, eventually
@@ -270,9 +271,15 @@ async def test_requests_are_answered_while_the_town_is_frozen(town: LiveTown) ->
             async with asyncio.timeout(5):
                 assert "before the frost" in (await client.run("document", uri=f"rgt:/item/{item}.md"))["text"]
                 assert (await client.run("work.list"))["rows"]
+            # What acts is not waited for without end.
+            with pytest.raises(JsonRpcException, match="has not answered within 20 s; whether it was done is unknown"):
+                async with asyncio.timeout(30):
+                    await client.run("work.close", id=item)
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert (await client.run("work.show", id=item))["value"]["id"] == item
+        # It was asked, and does it now that it can.
+        closed = await aeventually(lambda: asyncio.to_thread(town.item, item))
+        assert closed["state"] == "closed"
 
 
 async def test_without_a_worker_the_town_is_read_from_temporal(town: LiveTown) -> None:
