@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
 
 from rgt.lsp.repairs import LINES
 from rgt.model.ids import NAME
+from rgt.model.lines import Lines, Unit, width
 
 NAMED = re.compile(rf"(?<![\w-])(gt-[a-z0-9]{{5}})(?![\w-])|(?<![\w@/])@({NAME.pattern}(?:/{NAME.pattern})?)(?![\w/])")
 """A work item, or an agent after `@`."""
@@ -102,18 +103,12 @@ def remarks(source: str, encoding: str) -> Iterator[Remark]:
 
 def units(line: str, at: int, encoding: str) -> int:
     """A place in a line, counted as the editor counts."""
-    if encoding == "utf-32" or line.isascii():
-        return at
-    if encoding == "utf-8":
-        return len(line[:at].encode(errors="surrogatepass"))
-    return len(line[:at].encode("utf-16-le", errors="surrogatepass")) // 2
+    return width(line[:at], cast(Unit, encoding))
 
 
 def place_in(line: str, character: int, encoding: str) -> int:
     """The inverse of `units`: the place that an editor means; the end of the line when it has none such."""
-    if encoding == "utf-32" or line.isascii():
-        return min(character, len(line))
-    return next((n for n in range(len(line)) if units(line, n, encoding) >= character), len(line))
+    return Lines(line).offset(0, character, cast(Unit, encoding))
 
 
 def line_at(document: TextDocument, number: int) -> str:

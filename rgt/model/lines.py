@@ -22,7 +22,7 @@ class Lines:
         """Line and column of an offset; one beyond the text is its end."""
         offset = max(0, min(offset, len(self.text)))
         line = bisect_right(self.starts, offset) - 1
-        return line, _width(self.text[self.starts[line] : offset], unit)
+        return line, width(self.text[self.starts[line] : offset], unit)
 
     def offset(self, line: int, column: int, unit: Unit = "utf-32") -> int:
         """The offset of a line and column; a column beyond its line means the line's end, a line beyond all the end."""
@@ -34,7 +34,7 @@ class Lines:
         if unit == "utf-32" or self.text.isascii():
             return min(start + max(column, 0), end)
         at = start
-        while at < end and (column := column - _width(self.text[at], unit)) >= 0:
+        while at < end and (column := column - width(self.text[at], unit)) >= 0:
             at += 1
         return at
 
@@ -44,7 +44,8 @@ class Lines:
         return self.starts[line] + len(self.text[self.starts[line] : after].rstrip("\r\n"))
 
 
-def _width(text: str, unit: Unit) -> int:
+def width(text: str, unit: Unit) -> int:
+    """What a text counts for in columns."""
     if unit == "utf-32" or text.isascii():
         return len(text)
     if unit == "utf-8":

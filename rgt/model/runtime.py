@@ -174,11 +174,8 @@ def overridden(preset: Preset, tables: Iterable[tuple[str, dict[str, Any]]]) -> 
             if key == "name" or (preset.settings is not None and key not in preset.settings):
                 names = [*sorted(known), *(preset.settings or ())]
                 raise RgtError("invalid", f"{where} has no key `{key[:60]}`", toml.near(key, names))
-        ours = {key: value for key, value in table.items() if key in known}
-        if isinstance(ours.get("env"), dict):
-            ours["env"] = {**preset.env, **ours["env"]}
         try:
-            preset = Preset.model_validate({**preset.model_dump(), **ours})
+            preset = toml.laid_over(preset, table)
         except ValidationError as e:
             problem = toml.problem(Preset, e)
             raise RgtError("invalid", f"{where}: {problem.message}", problem.hint) from e

@@ -135,6 +135,16 @@ def problem(model: type[BaseModel], e: ValidationError) -> Problem:
     return _said(Schema(model), error, path)
 
 
+def laid_over(base: M, table: Mapping[str, Any]) -> M:
+    """`base` with the keys of a table laid over it, as far as it has them, tables in it key by key; may be invalid."""
+    values = base.model_dump()
+    for key, value in table.items():
+        if key in values and key != "name":
+            both = isinstance(value, dict) and isinstance(values[key], dict)
+            values[key] = {**values[key], **value} if both else value
+    return type(base).model_validate(values)
+
+
 def near(given: str, known: Iterable[str]) -> str:
     """A suggestion for a word that nobody knows; empty when none comes near."""
     return _meant(nearest(given, known))

@@ -25,7 +25,7 @@ def test_commands_do_not_wait_for_a_frozen_worker_without_end(town: LiveTown) ->
 
 
 def test_a_command_that_waits_is_not_taken_for_one_that_nobody_answers(town: LiveTown, repo: Path) -> None:
-    """Silence is longer here than the command line's patience; the worker lives, so it goes on with the same request."""
+    """Silence is longer here than the command line's patience, but the worker lives: the request stands."""
     town.add_rig("api", repo, "test=sleep 7")
     item = town.create("slow", change("a.txt", "a"))
     ran = town.run("sling", item, "--target", "api", "--runtime", "scripted", "--wait", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from rgt.lsp.registry import OF_A_SESSION
 from rgt.model.operations import OPERATIONS
 from tests.eventually import aeventually
 from tests.lsp.editor import NAMES, RGT_CLIENT, Editor, editor
+from tests.repos import make_repo
 from tests.town import LiveTown, change, steps
 
 HANG = steps('do = "hang"')
@@ -183,7 +185,31 @@ async def test_a_merge_shows_as_progress_that_ends(shared: LiveTown) -> None:
         end = await client.hears(
             "$/progress", lambda p: p["token"] == begun["token"] and p["value"]["kind"] == "end", timeout=30
         )
-        assert end["value"]["message"] == "merged"
+        assert (end["value"]["message"], begun["value"]["cancellable"]) == ("merged", False)
+
+
+async def test_a_sling_that_is_cancelled_is_taken_back_and_a_merge_cannot_be(shared: LiveTown, tmp: Path) -> None:
+    await asyncio.to_thread(make_repo, tmp / "repo")
+    more: dict[str, Any] = {"max_polecats": 1, "no_gates": True}
+    await asyncio.to_thread(shared.found_rig, "one", source={"path": str(tmp / "repo")}, **more)
+    async with editor(shared.env, "vscode", own=RGT_CLIENT) as client:
+        await client.healthy()
+        first = await made(shared, client, "first", HANG)
+        second = await made(shared, client, "second", change("x.txt", "x\n"))
+        await client.run("sling", ids=[first], target="one", runtime="scripted")
+        await asyncio.to_thread(shared.becomes, first, "in_progress")
+        await client.run("sling", ids=[second], target="one", runtime="scripted")
+        begun = await client.hears("$/progress", lambda p: p["value"].get("title") == f"Sling {second}")
+        assert begun["value"]["cancellable"] is True
+        for token in ("rgt-unknown", begun["token"]):
+            client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token=token))
+        end = await client.hears(
+            "$/progress", lambda p: p["token"] == begun["token"] and p["value"]["kind"] == "end", timeout=20
+        )
+        assert end["value"]["message"] == "open"
+        assert (await asyncio.to_thread(shared.item, second))["state"] == "open"
+        assert (await asyncio.to_thread(shared.item, first))["state"] == "in_progress"
+        await asyncio.to_thread(shared.rgt, "work", "close", first)
 
 
 async def test_documents_are_read_again_when_they_have_changed(shared: LiveTown) -> None:

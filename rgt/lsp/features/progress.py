@@ -1,4 +1,6 @@
-"""Slings and merges as progress: begun when they begin, told at most four times a second, and always ended."""
+"""Slings and merges as progress: begun when they begin, told at most four times a second, and always ended.
+
+A sling can be cancelled, which takes the item back. A merge cannot: a run that has begun may land whatever one says."""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from pygls.exceptions import JsonRpcException
 from rgt.lsp.documents import words
 from rgt.lsp.town import Health
 from rgt.model import operations as ops
+from rgt.model.errors import RgtError
 from rgt.model.rows import Row
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ class Bars:
     def __init__(self, server: RgtServer) -> None:
         self._server = server
         self._bars: dict[str, Bar] = {}
+        server.offer(types.WINDOW_WORK_DONE_PROGRESS_CANCEL, self._cancelled)
         server.on_command(self._commanded)
         server.town.on_change(self._look)
         server.town.on_health(self._felt)
@@ -83,7 +87,21 @@ class Bars:
         key = f"{kind}:{id}"
         self._bars = {k: b for k, b in self._bars.items() if not b.over}
         if key not in self._bars and len(self._bars) < AT_ONCE and self._server.settings.now.progress:
-            self._bars[key] = Bar(self._server, id, title, message)
+            cancellable = kind == "sling" and self._server.outside.who.role in ops.UNSLING.roles
+            self._bars[key] = Bar(self._server, id, title, message, cancellable)
+
+    def _cancelled(self, params: types.WorkDoneProgressCancelParams) -> None:
+        bar = next((b for b in self._bars.values() if b.token == params.token), None)
+        if bar is not None and bar.cancellable and not bar.over:
+            self._server.spawn(self._take_back(bar.id), f"cancelled sling of {bar.id}")
+
+    async def _take_back(self, id: str) -> None:
+        """The item's row ends the bar."""
+        try:
+            await self._server.operate(ops.UNSLING, ops.Id(id=id))
+        except (RgtError, OSError) as e:
+            said = e.line() if isinstance(e, RgtError) else str(e)
+            self._server.say(f"{id} was not taken back: {said}", types.MessageType.Warning)
 
     def _end(self, kind: str, id: str, message: str) -> None:
         bar = self._bars.pop(f"{kind}:{id}", None)
@@ -94,8 +112,9 @@ class Bars:
 class Bar:
     """One progress bar: a task that tells the editor what it was last told itself."""
 
-    def __init__(self, server: RgtServer, id: str, title: str, message: str) -> None:
-        self.over = False
+    def __init__(self, server: RgtServer, id: str, title: str, message: str, cancellable: bool) -> None:
+        self.id, self.cancellable, self.over = id, cancellable, False
+        self.token = f"rgt-{secrets.token_hex(6)}"
         self._server = server
         self._message = message
         self._changed = asyncio.Event()
@@ -113,14 +132,13 @@ class Bar:
         self._changed.set()
 
     async def _show(self, title: str, message: str) -> None:
-        token = f"rgt-{secrets.token_hex(6)}"
         try:
-            params = types.WorkDoneProgressCreateParams(token=token)
+            params = types.WorkDoneProgressCreateParams(token=self.token)
             await self._server.window_work_done_progress_create_async(params)
         except JsonRpcException:
             self.over = True
             return
-        self._tell(token, types.WorkDoneProgressBegin(title=title, message=message, cancellable=False))
+        self._tell(types.WorkDoneProgressBegin(title=title, message=message, cancellable=self.cancellable))
         until = time.monotonic() + LONGEST
         try:
             while not self.over and time.monotonic() < until:
@@ -131,13 +149,13 @@ class Bar:
                     break
                 self._changed.clear()
                 if not self.over:
-                    self._tell(token, types.WorkDoneProgressReport(message=self._message))
+                    self._tell(types.WorkDoneProgressReport(message=self._message))
                     await asyncio.sleep(GAP)
         finally:
             self.over = True
-            self._tell(token, types.WorkDoneProgressEnd(message=self._message))
+            self._tell(types.WorkDoneProgressEnd(message=self._message))
 
     def _tell(
-        self, token: str, value: types.WorkDoneProgressBegin | types.WorkDoneProgressReport | types.WorkDoneProgressEnd
+        self, value: types.WorkDoneProgressBegin | types.WorkDoneProgressReport | types.WorkDoneProgressEnd
     ) -> None:
-        self._server.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
+        self._server.protocol.notify(types.PROGRESS, types.ProgressParams(token=self.token, value=value))

@@ -10,7 +10,7 @@ from rgt.lsp.toml.completing import Item, completions
 from rgt.lsp.toml.fixing import Fix, fixes
 from rgt.lsp.toml.outline import Fold, Symbol, folds, symbols
 from rgt.lsp.toml.telling import Hover, hover
-from rgt.model.toml import Problem, distinct, nearest, problems, unknown, validate
+from rgt.model.toml import Problem, distinct, laid_over, nearest, problems, unknown, validate
 from rgt.model.toml_reader import Document, Path, Span, read
 from rgt.model.toml_schema import Schema, Shape, Words
 
@@ -103,8 +103,7 @@ def _changes(
             at = (*path, key)
             said = unknown(schema, at, given[key])
             yield Problem("unknown", document.where[at], at, said.message, said.hint, said.instead)
-    ours = {key: value for key, value in given.items() if key in keys.known and key in type(base).model_fields}
     try:
-        type(base).model_validate({**base.model_dump(), **ours})
+        laid_over(base, given)
     except ValidationError as e:
         yield from problems(schema, document, e, path)
