@@ -37,6 +37,7 @@ class SocketTown:
     async def call(self, operation: Operation[A, R], args: A, op_id: str = "") -> R:
         """Carry out one operation; `unreachable` when no worker answers, or none in time: then nobody knows whether it
         was done, and repeating it with the same `op_id` does no harm."""
+        op_id = op_id or new_op_id()
         reader, writer = await self._open()
         try:
             request = {
@@ -44,11 +45,14 @@ class SocketTown:
                 "id": 1,
                 "op": operation.name,
                 "args": args.model_dump(mode="json", exclude_unset=True, by_alias=True),
-                "op_id": op_id or new_op_id(),
+                "op_id": op_id,
                 "token": self.token,
             }
             writer.write(json.dumps(request).encode() + b"\n")
             answer = await _line(reader, None if operation.lasting else PATIENCE)
+        except RgtError as e:
+            e.data["op_id"] = op_id
+            raise
         finally:
             writer.close()
         if "error" in answer:
@@ -94,7 +98,7 @@ async def _line(reader: asyncio.StreamReader, patience: float | None) -> dict[st
             line = await reader.readline()
     except TimeoutError as e:
         said = f"the worker has not answered within {patience:g} s; whether it was done is unknown"
-        raise RgtError("unreachable", said, "see `rgt doctor`, then try again") from e
+        raise RgtError("unreachable", said, "see `rgt doctor`, and look before you repeat it") from e
     if not line.endswith(b"\n"):
         raise RgtError("unreachable", "the worker went away in the middle of its answer", "try again")
     return json.loads(line)  # type: ignore[no-any-return]

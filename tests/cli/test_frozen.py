@@ -19,6 +19,7 @@ def test_commands_do_not_wait_for_a_frozen_worker_without_end(town: LiveTown) ->
         closed = town.run("work", "close", item, "--json")
         assert (closed.code, closed.out) == (3, "")
         assert "whether it was done is unknown" in closed.error()["message"]
+        assert closed.error()["data"]["op_id"], "what may be repeated without harm"
     finally:
         os.kill(pid, signal.SIGCONT)
     eventually(lambda: town.item(item)["state"] == "closed", 20, 0.1, "done once it can")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 
+from rgt.worker.workflows import ALL
 from tests.eventually import eventually
 from tests.town import LiveTown, change, steps
+from tests.worker.record import histories
+from tests.worker.test_replay import replay
 
 RIGHT = steps(
     'do = "run"\ncmd = "git merge --no-edit {head}"',
@@ -15,6 +19,12 @@ RIGHT = steps(
     'do = "commit"\nmessage = "right"',
     'do = "done"',
 )
+
+
+async def replays(town: LiveTown) -> None:
+    """B90: the histories that tell of fixes replay."""
+    for history in await histories(town):
+        await replay(history, ALL)
 
 
 def sent_back(town: LiveTown, title: str, file: str = "bad.txt") -> str:
@@ -51,6 +61,7 @@ def test_what_was_sent_back_is_closed_or_tried_again_when_its_fix_has_landed(tow
     eventually(lambda: town.item(retried)["rejections"] == rejections + 1, 40, 0.1, "tried again")
     town.becomes(retried, "blocked")
     assert town.item(reopened)["state"] == "open", "nobody has touched it since a person did"
+    asyncio.run(replays(town))
 
 
 def test_a_worker_that_dies_around_the_landing_of_a_fix_settles_it_once(town: LiveTown, repo: Path) -> None:
