@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 JOBS ?= 2
 RUNTIMES ?= $(CURDIR)/.runtimes
+EDITORS := $(CURDIR)/.editors
 ARGS ?=
 
-.PHONY: help demo test test-claude test-runtimes claude emacs lua check bench picture clean
+.PHONY: help demo test test-claude test-runtimes claude emacs lua vscode vsix check bench picture clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -15,7 +16,7 @@ help: ## what there is to make
 demo: $(READY) ## see three agents at work, on this machine, without an account (ARGS=--keep: look around afterwards)
 	@$(BIN)/rgt demo $(ARGS)
 
-test: check claude emacs lua ## everything that must hold before a change lands
+test: check claude emacs lua vscode ## everything that must hold before a change lands
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-runtimes: $(READY) ## the real agent programs, installed below .runtimes with npm, against a stub of their models
@@ -35,6 +36,12 @@ emacs:
 lua:
 	@scripts/install-lua.sh || [ $$? = 75 ]
 
+vscode: vsix
+	@scripts/install-vscode.sh $(EDITORS) || [ $$? = 75 ]
+
+vsix: ## the extension for VS Code: editors/vscode/rgt.vsix
+	@scripts/build-vscode.sh $(EDITORS) || [ $$? = 75 ]
+
 check: $(READY) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,7 +54,7 @@ picture: $(READY) ## record a demo into docs/images/demo.svg
 	$(BIN)/python -m rgt.cli.demo_picture docs/images/demo.svg
 
 clean: ## remove what the others have made
-	rm -rf $(VENV) .runtimes .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .editors .runtimes editors/vscode/node_modules editors/vscode/dist editors/vscode/rgt.vsix .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml bin/rgt rgt/cli/help.txt scripts/setup.sh

@@ -23,6 +23,7 @@ FEATURES = (
     "hover",
     "lenses",
     "navigation",
+    "picture",
     "progress",
     "pulls",
     "runs",

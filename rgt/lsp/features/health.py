@@ -23,7 +23,7 @@ def register(server: RgtServer) -> None:
     def say() -> None:
         nonlocal told
         told = server.town.health.health
-        server.protocol.notify(STATUS, as_dict(server.town.health))
+        server.protocol.notify(STATUS, as_dict(server))
 
     async def later() -> None:
         say()
@@ -40,7 +40,7 @@ def register(server: RgtServer) -> None:
 
     async def asked(args: None_) -> dict[str, Any]:
         town = server.town
-        return {**as_dict(town.health), "version": town.version, "counts": town.counts(), "home": str(server.home.root)}
+        return {**as_dict(server), "version": town.version, "counts": town.counts(), "home": str(server.home.root)}
 
     add(server, Command(f"{PREFIX}status", "How the connection to the town is", None_, asked))
     if server.editor.hears("serverStatus"):
@@ -51,6 +51,23 @@ def register(server: RgtServer) -> None:
         server.town.on_change(lambda rows: server.stale.mark(CHANGED))
 
 
-def as_dict(health: Health) -> dict[str, Any]:
+def as_dict(server: RgtServer) -> dict[str, Any]:
     """The parameters of `rgt/serverStatus`."""
-    return {"health": health.health, "message": health.message, "quiescent": health.quiescent}
+    health = server.town.health
+    told = {"health": health.health, "message": health.message, "quiescent": health.quiescent}
+    return {**told, "town": state(server)}
+
+
+def state(server: RgtServer) -> str:
+    """The town in one word: connecting, none, stopped, asleep, away or up."""
+    health, home = server.town.health, server.home
+    if not health.quiescent:
+        return "connecting"
+    if health.health == "ok":
+        return "up"
+    if not home.root.is_dir():
+        return "none"
+    if not home.daemon_tmux.exists():
+        return "stopped"
+    boot = next(iter(server.town.rows("boot")), None)
+    return "asleep" if health.health == "warning" and boot is not None and boot.state == "down" else "away"

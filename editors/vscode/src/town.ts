@@ -1,0 +1,68 @@
+/** The town as this window knows it: how the server is, what it last said, and the rows once somebody looks. */
+
+import * as vscode from "vscode";
+
+import type { Server } from "./client.ts";
+import type { Changed, Counts, Health, Picture } from "./model.ts";
+import { type State, stateOf } from "./state.ts";
+
+const NOTHING: Picture = { version: -1, rows: [], needs: [], places: {} };
+
+export class Town {
+  private readonly changed = new vscode.EventEmitter<void>();
+  /** Something is different: state, counts or rows. */
+  readonly onDidChange = this.changed.event;
+  state: State = "starting";
+  message = "";
+  counts: Counts = {};
+  private server: Server | undefined;
+  private version = -1;
+  private last: Picture = NOTHING;
+  private asked: Promise<Picture> | undefined;
+
+  /** Ask the server; the error of a refusal is one line for people. */
+  ask<T>(command: string, argument: object = {}): Promise<T> {
+    if (!this.server) return Promise.reject(new Error(this.message || "the server of rgt is not running"));
+    return this.server.ask<T>(command, argument);
+  }
+
+  connect(server: Server | undefined): void {
+    this.server = server;
+    this.asked = undefined;
+    this.version = -1;
+  }
+
+  is(state: State, message = ""): void {
+    if (state === this.state && message === this.message) return;
+    this.state = state;
+    this.message = message;
+    void vscode.commands.executeCommand("setContext", "rgt.state", state);
+    this.changed.fire();
+  }
+
+  feels(health: Health): void {
+    this.is(stateOf(health), health.message);
+  }
+
+  hears(changed: Changed): void {
+    this.version = changed.version;
+    this.counts = changed.counts;
+    void vscode.commands.executeCommand("setContext", "rgt.rigs", (changed.counts.rigs ?? 0) > 0);
+    void vscode.commands.executeCommand("setContext", "rgt.items", (changed.counts.open ?? 0) > 0);
+    this.changed.fire();
+  }
+
+  /** All rows as they are now; asked for once per change, however many look. What was seen last while it is away. */
+  async picture(): Promise<Picture> {
+    if (this.state === "away") return this.last;
+    if (this.state !== "up") return NOTHING;
+    if (this.version >= 0 && this.last.version === this.version) return this.last;
+    this.asked ??= this.ask<Picture>("picture").finally(() => (this.asked = undefined));
+    try {
+      this.last = await this.asked;
+    } catch {
+      // The state says what is wrong.
+    }
+    return this.last;
+  }
+}

@@ -1,0 +1,104 @@
+"""One VS Code, one browser and one town for the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, sync_playwright
+
+from tests.repos import make_repo
+from tests.town import RGT, LiveTown
+from tests.vscode.page import CHROMIUM, FLAGS, VSCode, Window, lacking, settings_of
+
+CI = bool(os.environ.get("CI"))
+"""Whether this is a run that lets changes in; the environment of a test itself does not say so any more."""
+GITCONFIG = "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n"
+
+
+@pytest.fixture(scope="package")
+def place() -> Iterator[Path]:
+    """A private directory with a short path."""
+    if why := lacking():
+        # In CI what cannot run is no success.
+        (pytest.fail if CI else pytest.skip)(why)
+    root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
+    (root / "gitconfig").write_text(GITCONFIG)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
+def browser(place: Path) -> Iterator[BrowserContext]:
+    """Chromium, without a window."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(place / "profile"), executable_path=CHROMIUM, headless=True,
+            viewport={"width": 1280, "height": 800}, args=FLAGS,
+        )  # fmt: skip
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="package")
+def code(place: Path) -> Iterator[VSCode]:
+    """VS Code's server, in which every folder is trusted."""
+    (place / "code").mkdir()
+    env = {"TMUX_TMPDIR": str(place), "GIT_CONFIG_GLOBAL": str(place / "gitconfig")}
+    with VSCode(place / "code", "--disable-workspace-trust", env=env) as server:
+        yield server
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember whether a test has failed."""
+    report = yield
+    item.stash[FAILED] = report.failed
+    return report
+
+
+@pytest.fixture
+def window(browser: BrowserContext, code: VSCode, request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Window]]:
+    """Opens windows, which are closed afterwards; of a test that fails they are pictured."""
+    opened: list[Window] = []
+
+    def open(folder: Path) -> Window:
+        opened.append(Window.open(browser, code, folder))
+        return opened[-1]
+
+    yield open
+    for number, one in enumerate(opened):
+        if request.node.stash.get(FAILED, False):
+            one.shot(f"failed-{request.node.name}-{number}")
+        one.close()
+
+
+@pytest.fixture(scope="package")
+def town(place: Path) -> Iterator[LiveTown]:
+    """A town with the rig `api`, whose agents are scripted."""
+    live = LiveTown(place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(place / "gitconfig"))
+        make_repo(place / "repo")
+    live.home.config.mkdir(parents=True)
+    live.home.town_toml.write_text('[runtime]\ndefault = "scripted"\n')
+    live.rgt("start")
+    live.add_rig("api", place / "repo")
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def folder(tmp: Path) -> Path:
+    """A folder that is opened: it finds this rgt and the town of `tmp`."""
+    path = tmp / "folder"
+    path.mkdir()
+    settings_of(path, **{"rgt.server.path": str(RGT), "rgt.home": str(tmp / "gtr")})
+    return path
