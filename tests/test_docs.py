@@ -11,7 +11,7 @@ from rgt.model.errors import CODES
 from tests.docs import ROOT, Step, blocks, console, is_command, matches, run_step
 from tests.town import LiveTown
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md")])
+PAGES = sorted([p for where in (".", "docs", "bench", "editors/*") for p in ROOT.glob(f"{where}/*.md")])
 BRACKETS = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 NAMED = re.compile(
     r"`(?!rgt/(?:serverStatus|townChanged)`)((?:rgt|tests|docs|bench|bin|scripts|editors)/[\w./-]*)(?:::(\w+))?`"

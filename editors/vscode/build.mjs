@@ -13,3 +13,5 @@ const common = {
 };
 await build({ ...common, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", plugins: [apart] });
 await build({ ...common, entryPoints: ["src/client.ts"], outfile: "dist/client.js" });
+// What the tests run inside the editor; it is in no package.
+await build({ ...common, minify: false, entryPoints: ["test/inhost/suite.ts"], outfile: "dist/test/suite.js" });

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
@@ -15,17 +16,22 @@ from tests.repos import make_repo
 from tests.town import RGT, LiveTown
 from tests.vscode.page import CHROMIUM, FLAGS, VSCode, Window, lacking, settings_of
 
+FILES = {"README.md": "# sample\n", "src/app.py": "print('hello')\n", ".gitignore": ".vscode/\n"}
 CI = bool(os.environ.get("CI"))
 """Whether this is a run that lets changes in; the environment of a test itself does not say so any more."""
 GITCONFIG = "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n"
 
 
 @pytest.fixture(scope="package")
-def place() -> Iterator[Path]:
-    """A private directory with a short path."""
+def present() -> None:
+    """What these tests drive is there. In CI what cannot run is no success."""
     if why := lacking():
-        # In CI what cannot run is no success.
         (pytest.fail if CI else pytest.skip)(why)
+
+
+@pytest.fixture(scope="package")
+def place(present: None) -> Iterator[Path]:
+    """A private directory with a short path."""
     root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
     (root / "gitconfig").write_text(GITCONFIG)
     yield root
@@ -82,17 +88,37 @@ def window(browser: BrowserContext, code: VSCode, request: pytest.FixtureRequest
 
 @pytest.fixture(scope="package")
 def town(place: Path) -> Iterator[LiveTown]:
-    """A town with the rig `api`, whose agents are scripted."""
+    """A town with the rigs `api` and `web`, whose agents are scripted."""
     live = LiveTown(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GIT_CONFIG_GLOBAL", str(place / "gitconfig"))
-        make_repo(place / "repo")
+        make_repo(place / "repo", FILES)
+        make_repo(place / "web", FILES)
     live.home.config.mkdir(parents=True)
     live.home.town_toml.write_text('[runtime]\ndefault = "scripted"\n')
     live.rgt("start")
     live.add_rig("api", place / "repo")
+    live.add_rig("web", place / "web")
     yield live
     live.stop()
+
+
+@pytest.fixture
+def checkout(town: LiveTown) -> Path:
+    """The checkout of the rig `api`, as a folder that finds this rgt and its town."""
+    path = town.root / "repo"
+    settings_of(path, **{"rgt.server.path": str(RGT), "rgt.home": str(town.home.root)})
+    return path
+
+
+@pytest.fixture
+def agent(town: LiveTown) -> Iterator[dict[str, Any]]:
+    """An agent that has a shell in its terminal; it is taken back afterwards."""
+    item = town.create("Say hello", "", "--rig", "api")
+    town.sling(item, target="api")
+    yield next(a for a in town.working() if a["item"] == item)
+    town.rgt("unsling", item)
+    town.rgt("work", "close", item)
 
 
 @pytest.fixture

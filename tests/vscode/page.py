@@ -11,6 +11,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.eventually import eventually
 from tests.scratch import scratch_env
+from tests.town import LiveTown
 
 ROOT = Path(__file__).parents[2]
 EDITORS = ROOT / ".editors"
@@ -35,6 +37,7 @@ SHOTS = os.environ.get("RGT_SHOTS", "")
 PATIENCE = 30_000
 """Milliseconds that a test waits for what must come."""
 SETTINGS = {
+    "workbench.colorTheme": os.environ.get("RGT_THEME", "Default Light Modern"),
     # The terminal's text is then in the page, not in a canvas.
     "terminal.integrated.gpuAcceleration": "off",
     "workbench.startupEditor": "none",
@@ -169,12 +172,17 @@ class Window:
 
     def row(self, text: str | re.Pattern[str], under: str = "") -> Locator:
         """A line of our trees."""
-        pane = self.page.locator(".sidebar .pane", has=self.page.locator(f".pane-header[aria-label^='{under}']"))
-        return (pane if under else self.page.locator(".sidebar")).locator(".monaco-list-row", has_text=text)
+        where = self.pane(under) if under else self.page.locator(".sidebar")
+        return where.locator(".monaco-list-row", has_text=text)
+
+    def pane(self, name: str) -> Locator:
+        """One of our trees, with its head."""
+        head = self.page.locator(f".pane-header[aria-label^='{name}']")
+        return self.page.locator(".sidebar .pane", has=head)
 
     def lens(self, text: str | re.Pattern[str]) -> Locator:
-        """A code lens."""
-        return self.page.locator(".codelens-decoration a", has_text=text)
+        """A code lens. The first: while its item changes, one of its actions may say the state, too."""
+        return self.page.locator(".codelens-decoration a", has_text=text).first
 
     @property
     def toasts(self) -> Locator:
@@ -184,6 +192,13 @@ class Window:
     def toast(self, text: str | re.Pattern[str]) -> Locator:
         """A notification."""
         return self.toasts.filter(has_text=text)
+
+    @property
+    def input(self) -> Locator:
+        """Where one types in the quick input that is open."""
+        return self.page.locator(
+            ".quick-input-widget:visible input[type=text], .quick-input-widget:visible input.input"
+        ).first
 
     @property
     def terminal(self) -> Locator:
@@ -197,8 +212,8 @@ class Window:
 
     @property
     def welcome(self) -> Locator:
-        """What is said in the place of the first tree."""
-        return self.page.locator(".sidebar .welcome-view")
+        """What is said in the place of the tree of needs."""
+        return self.pane("Needs you").locator(".welcome-view")
 
     # --- what is done
 
@@ -220,9 +235,8 @@ class Window:
 
     def type(self, text: str, enter: bool = True) -> None:
         """Answer the quick input that is open."""
-        box = self.page.locator(".quick-input-widget:visible input[type=text], .quick-input-widget:visible input.input")
-        expect(box.first).to_be_visible()
-        box.first.fill(text)
+        expect(self.input).to_be_visible()
+        self.input.fill(text)
         if enter:
             self.keys.press("Enter")
 
@@ -230,7 +244,19 @@ class Window:
         """Open a file of the folder."""
         self.keys.press("Control+P")
         self.choose(name)
-        expect(self.page.locator(".tab.active", has_text=name)).to_be_visible()
+        expect(self.page.locator(".tab.active", has_text=re.compile(f"^{re.escape(name)}"))).to_be_visible()
+        self.in_editor()
+
+    def go_to_line(self, number: int) -> None:
+        """Put the cursor at the start of a line."""
+        self.keys.press("Control+G")
+        self.type(f":{number}")
+        expect(self.page.locator(".statusbar")).to_contain_text(f"Ln {number}, Col 1")
+        self.in_editor()
+
+    def in_editor(self) -> None:
+        """Wait until keys go into the text of the editor."""
+        expect(self.page.locator(".editor-group-container.active .monaco-editor.focused")).to_be_visible()
 
     def town(self) -> None:
         """Open our view in the side bar."""
@@ -246,9 +272,10 @@ class Window:
         self.palette("Notifications: Clear All Notifications")
         expect(self.toasts).to_have_count(0)
 
-    def focus_terminal(self) -> None:
-        """Have what is typed go into the terminal."""
-        self.page.locator(".terminal-wrapper.active .xterm-helper-textarea").focus()
+    def in_terminal(self, text: str) -> None:
+        """Wait for the terminal that comes to the front, with this in it."""
+        expect(self.terminal).to_contain_text(text)
+        expect(self.page.locator(".terminal-wrapper.active .xterm-helper-textarea")).to_be_focused()
 
     def shot(self, name: str) -> None:
         """Keep a picture of the window, where somebody wants such."""
@@ -261,8 +288,16 @@ def settings_of(folder: Path, **settings: Any) -> Path:
     """Write a folder's own settings."""
     path = folder / ".vscode/settings.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(settings))
+    text = json.dumps(settings)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
     return path
+
+
+def found_rig(town: LiveTown, name: str, **config: Any) -> None:
+    """Add a rig with any setting; in a thread of its own, since Playwright has this one's event loop."""
+    with ThreadPoolExecutor(1) as other:
+        other.submit(town.found_rig, name, **config).result(60)
 
 
 def _free_port() -> int:

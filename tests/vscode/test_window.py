@@ -1,31 +1,182 @@
-"""What is seen of a town in a window."""
+"""What is seen of a town in a window, and what is done there."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.town import RGT, LiveTown
-from tests.vscode.page import Window, settings_of
+from tests.eventually import eventually
+from tests.repos import make_repo
+from tests.town import LiveTown, change, steps
+from tests.vscode.page import Window, found_rig
+
+Windows = Callable[[Path], Window]
+WORK = steps(
+    'do = "write"\npath = "src/app.py"\ntext = "print(\'good day\')\\n"',
+    'do = "write"\npath = "src/new.py"\ntext = "NEW = 1\\n"',
+    'do = "hang"',
+)
 
 
-def test_an_agent_is_seen_and_attached(town: LiveTown, window: Callable[[Path], Window]) -> None:
-    repo = town.root / "repo"
-    settings_of(repo, **{"rgt.server.path": str(RGT), "rgt.home": str(town.home.root)})
-    (repo / "notes.md").write_text("# Notes\n")
-    item = town.create("Say hello", "", "--rig", "api")
-    town.sling(item, target="api")
-    [agent] = town.working()
-    w = window(repo)
-    expect(w.status).to_contain_text("1")
+def clients(town: LiveTown) -> list[str]:
+    """Who is attached to the agents' tmux."""
+    return town.tmux("list-clients", "-F", "#{session_name} #{client_flags}").splitlines()
+
+
+def inbox(town: LiveTown, agent: str) -> list[str]:
+    """The texts of the letters that an agent was sent."""
+    return [letter["text"] for letter in town.ask("mail", "inbox", "--agent", agent)]
+
+
+def test_closing_a_terminal_only_detaches(town: LiveTown, checkout: Path, agent: Any, window: Windows) -> None:
+    w = window(checkout)
     w.town()
     row = w.row("Say hello", "Agents")
-    expect(row).to_contain_text(agent["id"].rpartition("/")[2])
-    w.shot("trees")
+    expect(row).to_contain_text("idle")
     row.click()
-    w.focus_terminal()
+    w.in_terminal("$ ")
     w.keys.type("echo he''llo\n")
-    expect(w.terminal).to_contain_text("hello")
+    w.in_terminal("hello")
     w.shot("terminal")
+    # One terminal for each agent: the second time the same is shown.
+    w.inline(row, "Attach")
+    w.in_terminal("hello")
+    assert len(clients(town)) == 1
+    w.palette("rgt: Watch…")
+    w.choose(agent["address"])
+    expect(w.page.locator(".panel .single-terminal-tab, .tabs-list .terminal-tabs-entry").last).to_contain_text(
+        "watching"
+    )
+    w.in_terminal("hello")
+    eventually(lambda: len(clients(town)) == 2)
+    assert sum("ignore-size" in c for c in clients(town)) == 1
+    for _ in range(2):
+        w.palette("Terminal: Kill the Active Terminal Instance")
+    eventually(lambda: clients(town) == [])
+    assert agent["pid"] in [a["pid"] for a in town.agents("polecat")]
+
+
+def test_an_agent_is_talked_to_and_killed(town: LiveTown, checkout: Path, agent: Any, window: Windows) -> None:
+    address = agent["address"]
+    w = window(checkout)
+    w.town()
+    row = w.row("Say hello", "Agents")
+    w.inline(row, "Chat")
+    w.type("first word")
+    eventually(lambda: "first word" in inbox(town, address))
+    w.palette("rgt: Send Mail…")
+    w.choose(address)
+    w.type("a subject")
+    w.type("second word")
+    eventually(lambda: "second word" in inbox(town, address))
+    w.file("app.py")
+    w.keys.press("Control+A")
+    expect(w.page.locator(".statusbar")).to_contain_text("selected")
+    w.palette("rgt: Send Selection to Agent…")
+    w.choose(address)
+    w.type("look here")
+    eventually(lambda: "look here\nsrc/app.py:1\n\n```python\nprint('hello')\n```" in inbox(town, address))
+    w.inline(row, "Kill")
+    dialog = w.page.locator(".monaco-dialog-box")
+    expect(dialog).to_contain_text(f"End the session of {address}?")
+    w.shot("kill")
+    w.press(dialog, "Kill")
+    expect(row).to_have_count(0)
+
+
+def test_what_an_agent_has_changed_is_shown(town: LiveTown, checkout: Path, window: Windows) -> None:
+    item = town.create("Be polite", WORK, "--rig", "api")
+    town.sling(item, target="api")
+    tree = town.home.rig("api").worktrees
+    w = window(checkout)
+    w.town()
+    row = w.row("Be polite", "Agents")
+    expect(row).to_be_visible()
+    eventually(lambda: list(tree.glob("*/src/new.py")))
+    row.click(button="right")
+    w.page.locator(".context-view .action-label", has_text="Diff Agent's Branch").click()
+    files = w.page.locator(".multiDiffEntry")
+    expect(files).to_have_count(2)
+    expect(files.filter(has_text="good")).to_contain_text("hello")
+    w.shot("diff")
+    town.rgt("unsling", item)
+    town.rgt("work", "close", item)
+
+
+def test_a_merge_is_followed_while_it_runs(town: LiveTown, checkout: Path, tmp: Path, window: Windows) -> None:
+    go = tmp / "go"
+    make_repo(tmp / "repo")
+    run = f"echo before; while [ ! -e {go} ]; do sleep 0.05; done; echo behind; exit 1"
+    gate = {"name": "test", "run": run}
+    found_rig(town, "slow", source={"path": str(tmp / "repo")}, gate=[gate], max_attempts=1)
+    item = town.create("Take your time", change("a.txt", "a"))
+    town.sling(item, target="slow")
+    w = window(checkout)
+    w.town()
+    row = w.row("1. Take your time", "Merge queue")
+    expect(row).to_contain_text("testing")
+    w.inline(row, "Show Gate Log")
+    expect(w.terminal).to_contain_text("before")
+    w.shot("gate")
+    go.touch()
+    expect(w.terminal).to_contain_text("behind")
+    # It is sent back, and can be tried again.
+    need = w.row("Take your time", "Needs you")
+    expect(need).to_be_visible()
+    expect(w.badge).to_have_text("1")
+    go.unlink()
+    w.dismiss()
+    w.palette("rgt: Retry Merge…")
+    w.choose("Take your time")
+    expect(row).to_contain_text("testing")
+    go.touch()
+    expect(need).to_be_visible()
+    town.rgt("work", "close", item)
+    expect(need).to_have_count(0)
+
+
+def test_a_question_is_answered_by_its_button(town: LiveTown, checkout: Path, window: Windows) -> None:
+    item = town.create("Ask me", steps('do = "escalate"\nmessage = "to the left?"', 'do = "hang"'), "--rig", "api")
+    w = window(checkout)
+    w.town()
+    town.sling(item, target="api")
+    toast = w.toast("to the left?")
+    expect(toast).to_be_visible()
+    need = w.row("to the left?", "Needs you")
+    expect(need).to_contain_text("Ask me")
+    w.shot("question")
+    w.press(toast, "Approve")
+    expect(need).to_have_count(0)
+    assert "approved" in str(town.item(item)["notes"])
+    town.rgt("unsling", item)
+    town.rgt("work", "close", item)
+
+
+def test_an_item_is_made_of_a_selection(town: LiveTown, checkout: Path, window: Windows) -> None:
+    w = window(checkout)
+    w.town()
+    w.file("app.py")
+    w.go_to_line(1)
+    w.keys.press("Shift+End")
+    w.palette("rgt: Create Work Item from Selection / TODO")
+    expect(w.input).to_have_value("print('hello')")
+    w.type("Greet by name")
+    w.choose("api")
+    row = w.row("Greet by name", "Work")
+    expect(row).to_be_visible()
+    item = next(i for i in town.ask("work", "list") if i["title"] == "Greet by name")
+    assert town.item(item["id"])["description"] == "At src/app.py:1\n\n```python\nprint('hello')\n```\n"
+    # Its page says how it is, and has lenses of its own.
+    w.dismiss()
+    row.click()
+    expect(w.editor).to_contain_text(re.compile(r"Greet\sby\sname"))
+    expect(w.lens("open")).to_be_visible()
+    w.shot("page")
+    w.palette("rgt: Show Town")
+    expect(w.page.locator(".tab.active")).to_contain_text("town.md")
+    town.rgt("work", "close", item["id"])
+    expect(w.row("Greet by name", "Work")).to_have_count(0)

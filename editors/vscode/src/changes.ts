@@ -25,7 +25,8 @@ export async function diff(town: Town, agent: string): Promise<void> {
   const resources = found.files.map(({ path: file, was, state }) => {
     const now = vscode.Uri.file(path.join(found.worktree, file));
     const query = new URLSearchParams({ agent, base: found.base, path: was }).toString();
-    const before = vscode.Uri.from({ scheme: SCHEME, path: `/${was}`, query });
+    // The same path as now, so that only what was renamed is shown so.
+    const before = vscode.Uri.file(path.join(found.worktree, was)).with({ scheme: SCHEME, query });
     return [now, state === "added" ? undefined : before, state === "deleted" ? undefined : now];
   });
   await vscode.commands.executeCommand("vscode.changes", `${agent} · ${found.branch}`, resources);

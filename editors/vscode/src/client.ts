@@ -20,6 +20,8 @@ export interface Options {
   trace: vscode.LogOutputChannel;
   onHealth(health: Health): void;
   onChanged(changed: Changed): void;
+  /** A server begins, the first or another in its place. */
+  onBegin(): void;
   /** It has ended and does not come back by itself. */
   onEnd(why: string): void;
   /** A command that a lens or code action has named was refused. */
@@ -71,6 +73,9 @@ export async function start(options: Options): Promise<Server> {
     },
   );
   client.registerFeature(announcement());
+  client.onDidChangeState((e) => {
+    if (e.newState === ClientState.Starting) options.onBegin();
+  });
   client.onNotification("rgt/serverStatus", options.onHealth);
   client.onNotification("rgt/townChanged", options.onChanged);
   await client.start();

@@ -5,10 +5,11 @@ import * as path from "node:path";
 import * as vscode from "vscode";
 
 import { diff } from "./changes.ts";
-import type { Row, Spec } from "./model.ts";
+import { chooseProgram } from "./choose.ts";
+import type { Need, Row, Spec } from "./model.ts";
 import { pickAgent, pickItem, pickTarget } from "./picks.ts";
 import type { Life } from "./server.ts";
-import { isAgent, type Node, words } from "./shape.ts";
+import { isAgent, type Node } from "./shape.ts";
 import type { Terminals } from "./terminals.ts";
 import type { Town } from "./town.ts";
 
@@ -117,7 +118,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
     "rgt.gateLog": async (given) => {
       const gated = (r: Row): boolean => ["submitted", "merging", "blocked", "merged"].includes(r.state);
       const id = idOf(given) ?? (await pickItem(town, "Whose gate?", gated));
-      if (id) await terminals.run(await town.ask<Spec>("gateLogSpec", { id }), "output");
+      if (id) terminals.run(await town.ask<Spec>("gateLogSpec", { id }), "output");
     },
 
     "rgt.start": async () => {
@@ -138,9 +139,13 @@ export function commands(parts: Parts): vscode.Disposable[] {
     "rgt.restartServer": () => life.restart(),
     "rgt.showLogs": () => log.show(),
     "rgt.chooseProgram": async () => {
-      const [chosen] = (await vscode.window.showOpenDialog({ title: "The rgt program", openLabel: "Use this rgt" })) ?? [];
+      const chosen = await chooseProgram(await life.where(), life.ours, life.env());
+      if (!chosen) return;
       const settings = vscode.workspace.getConfiguration("rgt.server");
-      if (chosen) await settings.update("path", chosen.fsPath, vscode.ConfigurationTarget.Global);
+      // Where it is set already, or else what is chosen would not count.
+      const here = settings.inspect("path")?.workspaceValue !== undefined;
+      const { Workspace, Global } = vscode.ConfigurationTarget;
+      await settings.update("path", chosen, here ? Workspace : Global);
     },
   };
 
@@ -246,10 +251,11 @@ function quoted({ document, selection }: vscode.TextEditor): { place: string; co
   const last = lines.end.character === 0 && lines.end.line > lines.start.line ? lines.end.line - 1 : lines.end.line;
   const [from, to] = [lines.start.line + 1, last + 1];
   const file = vscode.workspace.asRelativePath(document.uri, false);
-  const fence = document.getText(lines).includes("```") ? "````" : "```";
+  const text = document.getText(lines).replace(/\n$/, "");
+  const fence = text.includes("```") ? "````" : "```";
   return {
     place: from === to ? `${file}:${from}` : `${file}:${from}-${to}`,
-    code: `${fence}${document.languageId}\n${document.getText(lines)}\n${fence}`,
+    code: `${fence}${document.languageId}\n${text}\n${fence}`,
   };
 }
 
@@ -262,41 +268,44 @@ async function sendSelection(parts: Parts): Promise<void> {
   if (agent && note !== undefined) await said(parts.town, agent, [note, place, "", code].join("\n").trimStart());
 }
 
-async function mend(parts: Parts, given: Given): Promise<void> {
+/** Commands of needs that nothing must be filled in for, with the operation that each is. */
+const AT_ONCE: Record<string, string> = {
+  "mq resume": "mq.resume",
+  "agents restart": "agent.restart",
+  "crew start": "agent.start",
+};
+
+/** Do what answers a need; where something must be decided or filled in, ask. */
+async function mend({ town, terminals, life }: Parts, given: Given): Promise<void> {
   const need = isNode(given) ? given.need : undefined;
   if (!need) return;
-  const { town, terminals, life } = parts;
-  const [, ...argv] = need.command.split(" ");
-  const [group = "", verb = "", id = need.id] = argv;
-  switch (`${group} ${verb}`) {
-    case `escalate ${verb}`:
-      return void (await vscode.commands.executeCommand("rgt.answer", { id: need.id }));
-    case `attach ${verb}`:
-      return terminals.attach(verb);
-    case "work reopen":
-    case "mq retry": {
-      const row = (await town.picture()).rows.find((r) => r.kind === "work" && r.id === id);
-      const again = group === "mq" ? "Retry merge" : "Reopen";
-      const answer = await vscode.window.showWarningMessage(
-        `${id} is ${words(row?.state ?? "")}: ${need.what}`, again, ...(row?.state === "blocked" && group !== "mq" ? ["Retry merge"] : []), "Show",
-      );
-      if (answer === "Reopen") await town.ask("work.reopen", { id });
-      if (answer === "Retry merge") await town.ask("mq.retry", { id });
-      if (answer === "Show") await town.ask("show", { id });
-      return;
-    }
-    case "mq resume":
-    case "agent restart":
-      return void (await town.ask(`${group}.${verb}`, { id }));
-    case "agents restart":
-      return void (await town.ask("agent.restart", { id }));
-    case "crew start":
-      return void (await town.ask("agent.start", { id }));
+  const [, group = "", verb = "", id = need.id] = need.command.split(" ");
+  const operation = AT_ONCE[`${group} ${verb}`];
+  if (operation) {
+    await town.ask(operation, { id });
+  } else if (group === "escalate") {
+    await vscode.commands.executeCommand("rgt.answer", { id: need.id });
+  } else if (group === "attach") {
+    await terminals.attach(verb);
+  } else if (need.kind === "blocked" || need.kind === "parked") {
+    await goOn(town, need);
+  } else {
+    // The command stands in a terminal, to be filled in, ready for Enter.
+    const env = life.env();
+    env.PATH = [path.dirname(life.program), env.PATH ?? ""].join(path.delimiter);
+    const terminal = vscode.window.createTerminal({ name: "rgt", env });
+    terminal.show();
+    terminal.sendText(need.command, false);
   }
-  // Something must be filled in, or looked at: the command stands in a terminal, ready for Enter.
-  const terminal = vscode.window.createTerminal({ name: "rgt", env: { ...life.env(), PATH: `${path.dirname(life.program)}${path.delimiter}${life.env().PATH ?? ""}` } });
-  terminal.show();
-  terminal.sendText(need.command, false);
+}
+
+/** An item that goes no further: opened again for another attempt, or the same merge tried again. */
+async function goOn(town: Town, { id, kind, what }: Need): Promise<void> {
+  const buttons = kind === "blocked" ? ["Reopen", "Retry merge", "Show"] : ["Retry merge", "Show"];
+  const pressed = await vscode.window.showWarningMessage(`${id}: ${what}`, ...buttons);
+  if (pressed === "Reopen") await town.ask("work.reopen", { id });
+  if (pressed === "Retry merge") await town.ask("mq.retry", { id });
+  if (pressed === "Show") await town.ask("show", { id });
 }
 
 /** Run `rgt …` to its end, with progress. What it says goes to the log; the last line of an error to the person. */

@@ -4,16 +4,20 @@ import * as os from "node:os";
 import * as vscode from "vscode";
 
 import type { Options, Server } from "./client.ts";
-import { candidates, firstProgram, probe } from "./program.ts";
+import type { Health } from "./model.ts";
+import { candidates, firstProgram, probe, type Where } from "./program.ts";
+import type { State } from "./state.ts";
 import type { Town } from "./town.ts";
 
-const STARTS_ANEW = ["rgt.server", "rgt.home"];
+/** Milliseconds after which a server that does not come up, or does not go, is given up. */
+const PATIENCE = 30_000;
 
 export class Life implements vscode.Disposable {
   /** The program that was found. */
   program = "";
   private server: Server | undefined;
   private running: Promise<void> = Promise.resolve();
+  private startedWith = "";
   private ended = false;
   private readonly trace = vscode.window.createOutputChannel("rgt trace", { log: true });
   private readonly watching: vscode.Disposable[];
@@ -21,23 +25,25 @@ export class Life implements vscode.Disposable {
   constructor(
     private readonly town: Town,
     private readonly log: vscode.LogOutputChannel,
-    private readonly ours: string,
+    /** Our version. */
+    readonly ours: string,
   ) {
     this.watching = [
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
       vscode.workspace.onDidChangeConfiguration((e) => {
-        if (STARTS_ANEW.some((section) => e.affectsConfiguration(section))) void this.restart();
+        // A window that opens is told of settings that it has already.
+        if (e.affectsConfiguration("rgt") && this.told() !== this.startedWith) void this.restart();
       }),
       // Who has just installed rgt in a terminal comes back to this window.
       vscode.window.onDidChangeWindowState((e) => {
-        if (e.focused && (town.state === "missing" || town.state === "wrongVersion")) void this.restart();
+        if (e.focused && ["missing", "broken", "wrongVersion"].includes(town.state)) void this.restart();
       }),
     ];
   }
 
   /** Start, or end what runs and start again. */
   restart(): Promise<void> {
-    this.running = this.running.then(() => this.anew()).catch((error: Error) => this.town.is("failed", error.message));
+    this.running = this.running.then(() => this.anew()).catch((error: Error) => this.finds("failed", error.message));
     return this.running;
   }
 
@@ -60,10 +66,11 @@ export class Life implements vscode.Disposable {
 
   private async anew(): Promise<void> {
     if (this.ended) return;
+    this.startedWith = this.told();
     const old = this.server;
     this.server = undefined;
     this.town.connect(undefined);
-    await old?.stop();
+    if (old) await within(old.stop(), "the server does not stop");
     if (!vscode.workspace.isTrusted) {
       this.town.is("untrusted");
       return;
@@ -72,39 +79,50 @@ export class Life implements vscode.Disposable {
     const looked = candidates(await this.where());
     const found = await firstProgram(looked);
     if (!found) {
-      const places = [...new Set(looked.map((c) => c.from))];
-      this.log.info(`no rgt in: ${looked.map((c) => c.program).join(", ")}`);
-      this.town.is("missing", `looked in ${places.join(", ")}`);
+      this.finds("missing", `looked for ${looked.map((c) => c.program).join(", ")}`);
       return;
     }
     const tried = await probe(found.program, this.ours, this.env());
     if (tried.kind === "wrong") {
-      this.town.is("wrongVersion", `${found.program} is ${tried.version}; this extension is ${this.ours}`);
+      this.finds("wrongVersion", `${found.program} is ${tried.version}; this extension is ${this.ours}`);
       return;
     }
     if (tried.kind === "broken") {
-      this.log.warn(`${found.program}: ${tried.why}`);
-      this.town.is("missing", `${found.program} (${found.from}) does not run: ${tried.why}`);
+      this.finds("broken", `${found.program} (${found.from}) does not run: ${tried.why}`);
       return;
     }
     this.log.info(`${found.program} ${tried.version}, from ${found.from}`);
     this.program = found.program;
     const { start } = (await import("./client.ts")) as { start(options: Options): Promise<Server> };
-    this.server = await start({
+    const starting = start({
       program: found.program,
       env: this.env(),
       log: this.log,
       trace: this.trace,
+      onBegin: () => this.town.forget(),
       onHealth: (health) => this.town.feels(health),
       onChanged: (changed) => this.town.hears(changed),
-      onEnd: (why) => this.town.is("failed", why),
+      onEnd: (why) => this.finds("failed", why),
       onRefused: (message) => void vscode.window.showErrorMessage(message),
     });
+    this.server = await within(starting, "the server does not answer");
     this.town.connect(this.server);
-    this.town.feels(await this.server.ask("status"));
+    this.town.feels(await within(this.server.ask<Health>("status"), "the server does not answer"));
   }
 
-  private async where(): Promise<Parameters<typeof candidates>[0]> {
+  /** The settings that a server is started with. */
+  private told(): string {
+    const settings = vscode.workspace.getConfiguration("rgt");
+    return JSON.stringify(["server.path", "server.interpreter", "home"].map((key) => settings.get(key)));
+  }
+
+  private finds(state: State, message: string): void {
+    this.log.warn(message);
+    this.town.is(state, message);
+  }
+
+  /** Where rgt is looked for. */
+  async where(): Promise<Where> {
     const settings = vscode.workspace.getConfiguration("rgt.server");
     const set = { setting: settings.get<string>("path", ""), interpreter: settings.get<string>("interpreter", "") };
     return {
@@ -128,4 +146,11 @@ export class Life implements vscode.Disposable {
       return undefined;
     }
   }
+}
+
+/** The same promise, which fails after a while. */
+function within<T>(promise: Promise<T>, why: string): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(why)), PATIENCE)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

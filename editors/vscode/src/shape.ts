@@ -98,7 +98,7 @@ export function needsTree(needs: readonly Need[], rows: readonly Row[]): Node[] 
   const items = new Map(rows.filter((r) => r.kind === "work").map((r) => [r.id, r]));
   return needs.map((need) => {
     const row = items.get(need.id);
-    const [label, description] = row ? [row.title, `${need.what} · ${need.id}`] : [need.what, need.id];
+    const [label, description] = [need.what.replace(/^asks: /, ""), row ? row.title : need.id];
     return {
       id: `need:${need.kind}:${need.id}`,
       label,

@@ -6,6 +6,7 @@ export type State =
   | "starting"
   | "untrusted"
   | "missing"
+  | "broken"
   | "wrongVersion"
   | "failed"
   | "noTown"
@@ -51,6 +52,8 @@ export function bar(state: State, message: string, counts: Counts): Bar {
       return plain("workspace-untrusted", "rgt: this folder is not trusted", "workbench.trust.manage");
     case "missing":
       return plain("warning", "rgt: the program was not found", FOCUS, true);
+    case "broken":
+      return plain("warning", "rgt: the program does not run", FOCUS, true);
     case "wrongVersion":
       return plain("versions", "rgt: another version is needed", FOCUS, true);
     case "failed":

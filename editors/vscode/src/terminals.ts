@@ -15,13 +15,12 @@ export class Terminals implements vscode.Disposable {
 
   /** Show an agent's terminal: the one that is open already, or a new one. */
   async attach(agent: string, watch = false): Promise<void> {
-    const options = await this.agent(agent, watch);
-    await this.show(options.name ?? agent, options);
+    this.show(await this.agent(agent, watch));
   }
 
   /** Show a command line of the server in a terminal. */
-  async run(spec: Spec, icon: string): Promise<void> {
-    await this.show(spec.title, this.options(spec, icon));
+  run(spec: Spec, icon: string): void {
+    this.show(this.options(spec, icon));
   }
 
   async agent(agent: string, watch = false): Promise<vscode.TerminalOptions> {
@@ -47,7 +46,8 @@ export class Terminals implements vscode.Disposable {
     };
   }
 
-  private async show(key: string, options: vscode.TerminalOptions): Promise<void> {
+  private show(options: vscode.TerminalOptions): void {
+    const key = [options.shellPath, ...(options.shellArgs ?? [])].join("\0");
     const known = this.open.get(key);
     if (known && known.exitStatus === undefined) {
       known.show();

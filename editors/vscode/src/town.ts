@@ -28,8 +28,14 @@ export class Town {
 
   connect(server: Server | undefined): void {
     this.server = server;
+    this.forget();
+  }
+
+  /** Another server counts its versions anew. */
+  forget(): void {
     this.asked = undefined;
     this.version = -1;
+    this.last = { ...this.last, version: -1 };
   }
 
   is(state: State, message = ""): void {
@@ -56,12 +62,16 @@ export class Town {
   async picture(): Promise<Picture> {
     if (this.state === "away") return this.last;
     if (this.state !== "up") return NOTHING;
-    if (this.version >= 0 && this.last.version === this.version) return this.last;
-    this.asked ??= this.ask<Picture>("picture").finally(() => (this.asked = undefined));
-    try {
-      this.last = await this.asked;
-    } catch {
-      // The state says what is wrong.
+    // What was asked for before the last change is of no use to those who have heard of it.
+    for (let times = 0; times < 3 && (this.version < 0 || this.last.version !== this.version); times++) {
+      this.asked ??= this.ask<Picture>("picture").finally(() => (this.asked = undefined));
+      try {
+        this.last = await this.asked;
+      } catch {
+        // The state says what is wrong.
+        break;
+      }
+      if (this.version < 0 || this.last.version > this.version) break;
     }
     return this.last;
   }

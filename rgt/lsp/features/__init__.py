@@ -18,6 +18,7 @@ FEATURES = (
     "completion",
     "content",
     "failures",
+    "gatelogs",
     "health",
     "hints",
     "hover",
