@@ -92,7 +92,7 @@ def end_of(ended: Ended) -> Text:
     return Text.from_ansi(text[: text.index("The town is stopped")].rstrip())
 
 
-def picture(frames: Sequence[tuple[float, list[Line]]]) -> str:
+def picture(frames: Sequence[tuple[float, list[Line]]], title: str) -> str:
     """An SVG that plays the frames, each from its time on."""
     known: dict[Line, int] = {}
     classes: dict[str, int] = {}
@@ -113,7 +113,7 @@ def picture(frames: Sequence[tuple[float, list[Line]]]) -> str:
     background = THEME.background_color.hex
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">
-<title>rgt demo: three agents, one failure, one conflict, three merges</title>
+<title>{escape(title)}</title>
 <style>
 text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre}}
 .f{{opacity:0;animation:{total:.1f}s step-end infinite}}.last{{opacity:1}}
@@ -170,7 +170,7 @@ async def _record() -> str:
     recorder.keep(draw(recorder.story, ended.seconds))
     recorder.since -= 3 * APART
     recorder.keep(draw(recorder.story, ended.seconds), end_of(ended))
-    return picture(recorder.frames)
+    return picture(recorder.frames, "rgt demo: three agents, one failure, one conflict, three merges")
 
 
 if __name__ == "__main__":

@@ -24,13 +24,18 @@ def place(server: RgtServer, id: str) -> Path:
     return server.home.rig(row.rig).runs / row.id
 
 
+def logs(server: RgtServer, id: str) -> list[Path]:
+    """The logs of all runs of an item, the one that was written last at the end: of the gate that runs, if one does."""
+    return sorted(place(server, id).glob("*/*.log"), key=lambda log: log.stat().st_mtime_ns)
+
+
 def text(server: RgtServer, id: str) -> str:
     """The logs of the newest run, a gate below the other."""
-    logs = sorted(place(server, id).glob("*/*.log"), key=lambda log: log.stat().st_mtime_ns)
-    if not logs:
+    every = logs(server, id)
+    if not every:
         return f"No gate has run for {id} yet.\n"
     parts = []
-    for log in (log for log in logs if log.parent == logs[-1].parent):
+    for log in (log for log in every if log.parent == every[-1].parent):
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - SHOWN))
             said = file.read().decode(errors="replace")

@@ -32,7 +32,7 @@ async def test_what_an_agent_has_changed_is_told_file_by_file(shared: LiveTown) 
         async def files() -> dict[str, str]:
             picture = await client.run("picture")
             agents = [r["id"] for r in picture["rows"] if r["kind"] == "polecat" and r["item"] == item and r["pid"]]
-            found = (await client.run("changes", agent=agents[0]))["files"] if agents else []
+            found = (await client.run("changes", id=agents[0]))["files"] if agents else []
             return {f["path"]: f"{f['state']} {f['was']}" for f in found} if len(found) == 4 else {}
 
         assert await aeventually(files, 30) == {
@@ -44,16 +44,16 @@ async def test_what_an_agent_has_changed_is_told_file_by_file(shared: LiveTown) 
         [agent] = [
             r["id"] for r in (await client.run("picture"))["rows"] if r["item"] == item and r["kind"] == "polecat"
         ]
-        told = await client.run("changes", agent=agent)
+        told = await client.run("changes", id=agent)
         assert (told["agent"], told["target"]) == (agent, "main") and item in told["branch"]
-        before = await client.run("before", agent=agent, base=told["base"], path="src/app.py")
+        before = await client.run("before", id=agent, base=told["base"], path="src/app.py")
         assert before == {"text": "print('hello')\n"}
         with pytest.raises(JsonRpcException, match="was not there"):
-            await client.run("before", agent=agent, base=told["base"], path="untracked.txt")
+            await client.run("before", id=agent, base=told["base"], path="untracked.txt")
         with pytest.raises(JsonRpcException, match="base"):
-            await client.run("before", agent=agent, base="HEAD", path="src/app.py")
+            await client.run("before", id=agent, base="HEAD", path="src/app.py")
         with pytest.raises(JsonRpcException, match="knows no agent"):
-            await client.run("changes", agent="api/nobody")
+            await client.run("changes", id="api/nobody")
         assert (await client.run("status"))["town"] == "up"
     await asyncio.to_thread(shared.rgt, "unsling", item)
 

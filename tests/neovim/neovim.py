@@ -23,6 +23,7 @@ NVIM = Path(sys.executable).parent / "nvim"
 INIT = """
 vim.opt.runtimepath:prepend(os.getenv('RGT_PLUGIN'))
 vim.opt.swapfile = false
+vim.opt.columns = 200
 _G.notes, _G.asked = {}, {}
 vim.notify = function(line) table.insert(_G.notes, line) end
 -- A person who answers with what the test has said beforehand, else presses Escape.

@@ -9,7 +9,8 @@ const SCHEME = "rgt-before";
 
 interface Changes {
   agent: string;
-  worktree: string;
+  /** The worktree. */
+  path: string;
   branch: string;
   base: string;
   files: { path: string; was: string; state: "added" | "changed" | "deleted" }[];
@@ -17,16 +18,16 @@ interface Changes {
 
 /** Show all files that an agent has changed, each beside what it was where the branch began. */
 export async function diff(town: Town, agent: string): Promise<void> {
-  const found = await town.ask<Changes>("changes", { agent });
+  const found = await town.ask<Changes>("changes", { id: agent });
   if (!found.files.length) {
     void vscode.window.showInformationMessage(`${agent} has changed nothing yet.`);
     return;
   }
   const resources = found.files.map(({ path: file, was, state }) => {
-    const now = vscode.Uri.file(path.join(found.worktree, file));
-    const query = new URLSearchParams({ agent, base: found.base, path: was }).toString();
+    const now = vscode.Uri.file(path.join(found.path, file));
+    const query = new URLSearchParams({ id: agent, base: found.base, path: was }).toString();
     // The same path as now, so that only what was renamed is shown so.
-    const before = vscode.Uri.file(path.join(found.worktree, was)).with({ scheme: SCHEME, query });
+    const before = vscode.Uri.file(path.join(found.path, was)).with({ scheme: SCHEME, query });
     return [now, state === "added" ? undefined : before, state === "deleted" ? undefined : now];
   });
   await vscode.commands.executeCommand("vscode.changes", `${agent} · ${found.branch}`, resources);

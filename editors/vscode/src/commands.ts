@@ -108,8 +108,8 @@ export function commands(parts: Parts): vscode.Disposable[] {
     "rgt.openWorktree": async (given) => {
       const agent = await agentOf(parts, given, "Whose worktree?");
       if (!agent) return;
-      const { worktree } = await town.ask<{ worktree: string }>("changes", { agent });
-      await vscode.commands.executeCommand("vscode.openFolder", vscode.Uri.file(worktree), { forceNewWindow: true });
+      const { path } = await town.ask<{ path: string }>("worktree", { id: agent });
+      await vscode.commands.executeCommand("vscode.openFolder", vscode.Uri.file(path), { forceNewWindow: true });
     },
     "rgt.diff": async (given) => {
       const agent = await agentOf(parts, given, "Whose changes?");

@@ -146,7 +146,7 @@ function M.asked(err, params, ctx)
   if config.get().questions == 'select' then
     return vim.lsp.handlers['window/showMessageRequest'](err, params, ctx)
   end
-  say.warn(params.message .. ' — :Rgt needs')
+  say.warn((params.message:gsub('%s+', ' ')), ' — :Rgt needs')
   return vim.NIL
 end
 

@@ -7,10 +7,16 @@ function M.error(err)
   vim.notify('rgt: ' .. (type(err) == 'table' and err.message or tostring(err)), vim.log.levels.ERROR)
 end
 
---- One line that needs somebody, such as the question of an agent.
----@param line string
-function M.warn(line)
-  vim.notify('rgt: ' .. line, vim.log.levels.WARN)
+--- One line that nobody has asked for, such as an agent's question. It must fit, for a longer one would want Enter.
+---@param line string What may be cut
+---@param rest? string What stays behind it
+function M.warn(line, rest)
+  rest = rest or ''
+  local room = vim.v.echospace - vim.fn.strdisplaywidth('rgt: ' .. rest) - 1
+  if vim.fn.strdisplaywidth(line) > room then
+    line = vim.fn.strcharpart(line, 0, math.max(room - 1, 10)) .. '…'
+  end
+  vim.notify('rgt: ' .. line .. rest, vim.log.levels.WARN)
 end
 
 return M
