@@ -10,7 +10,21 @@ import time
 from bench.figures import Figure, table
 from bench.harness import HERE, QUICK, machine
 
-ALL = ("start", "verbs", "hooks", "sling", "done", "feed", "lsp", "verdict", "recovery", "idle", "claude", "fifty")
+ALL = (
+    "start",
+    "verbs",
+    "hooks",
+    "sling",
+    "done",
+    "feed",
+    "lsp",
+    "neovim",
+    "verdict",
+    "recovery",
+    "idle",
+    "claude",
+    "fifty",
+)
 BEGIN, END = "<!-- figures: written by `python -m bench` -->", "<!-- end of figures -->"
 
 
