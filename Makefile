@@ -56,8 +56,9 @@ check: $(READY) ## style and types
 bench: $(READY) ## the figures of bench/README.md on this machine
 	$(BIN)/python -m bench $(ARGS)
 
-picture: $(READY) ## record a demo into docs/images/demo.svg
+picture: $(READY) ## record the pictures of the pages: a demo, and Neovim on a town at work
 	$(BIN)/python -m rgt.cli.demo_picture docs/images/demo.svg
+	$(BIN)/python -m tests.neovim.pictures editors/neovim/images
 
 clean: ## remove what the others have made
 	rm -rf $(VENV) .editors .runtimes editors/vscode/node_modules editors/vscode/dist editors/vscode/rgt.vsix .pytest_cache .mypy_cache .ruff_cache .hypothesis

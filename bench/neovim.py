@@ -48,7 +48,7 @@ def _starts(town: LiveTown, times: int) -> tuple[list[float], list[float], list[
 def _start(where: Path, env: dict[str, str], command: str) -> str:
     log = where / "startup"
     log.unlink(missing_ok=True)
-    argv = [NVIM, "--clean", "--headless", "--startuptime", log, "--cmd", command, "+qall"]
+    argv = [str(NVIM), "--clean", "--headless", "--startuptime", str(log), "--cmd", command, "+qall"]
     subprocess.run(argv, env=env, cwd=where, capture_output=True, timeout=60, check=True)
     return log.read_text()
 

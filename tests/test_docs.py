@@ -11,7 +11,8 @@ from rgt.model.errors import CODES
 from tests.docs import ROOT, Step, blocks, console, is_command, matches, run_step
 from tests.town import LiveTown
 
-PAGES = sorted([p for where in (".", "docs", "bench", "editors/*") for p in ROOT.glob(f"{where}/*.md")])
+FOLDERS = (".", "docs", "bench", "editors/*")
+PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))
 BRACKETS = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 NAMED = re.compile(
     r"`(?!rgt/(?:serverStatus|townChanged)`)((?:rgt|tests|docs|bench|bin|scripts|editors)/[\w./-]*)(?:::(\w+))?`"
@@ -78,7 +79,7 @@ def test_architecture_is_short_and_each_invariant_names_its_test() -> None:
 
 def test_pictures_are_small() -> None:
     """At most 200 kB each."""
-    pictures = list((ROOT / "docs/images").iterdir())
+    pictures = [*(ROOT / "docs/images").iterdir(), *ROOT.glob("editors/*/images/*")]
     assert pictures and all(p.stat().st_size <= 200_000 for p in pictures)
 
 
