@@ -5,17 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import psutil
 import pynvim  # type: ignore[import-untyped]
 
 from tests.eventually import eventually
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
 NVIM = Path(sys.executable).parent / "nvim"
@@ -57,6 +58,11 @@ return shown
 """
 
 
+def patiently(probe: Callable[[], T | Literal[False] | None], timeout: float = 30.0, what: str = "") -> T:
+    """As `eventually`, for editors, servers and towns that share a machine with the rest of the suite."""
+    return eventually(probe, timeout, 0.03, what)
+
+
 @dataclass
 class Neovim:
     """An editor that runs."""
@@ -87,11 +93,11 @@ class Neovim:
             stderr=subprocess.DEVNULL,
         )
         try:
-            editor = cls(process, eventually(lambda: _connected(socket), what="a Neovim that listens"))
+            editor = cls(process, patiently(lambda: _connected(socket), what="a Neovim that listens"))
             yield editor
             children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
             editor.quit()
-            eventually(lambda: not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE])
+            patiently(lambda: not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE])
         finally:
             process.kill()
             process.wait()
@@ -135,7 +141,7 @@ class Neovim:
 
     def terminal(self, agent: str) -> int:
         """Wait for the buffer that shows an agent's terminal."""
-        found = eventually(lambda: self.lua("require('rgt.terminal').find(...) or false", agent), what=str(self.notes))
+        found = patiently(lambda: self.lua("require('rgt.terminal').find(...) or false", agent), what=str(self.notes))
         return int(found)
 
 

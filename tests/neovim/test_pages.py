@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.eventually import eventually
-from tests.neovim.neovim import Neovim
+from tests.neovim.neovim import Neovim, patiently
 from tests.repos import make_repo
 from tests.town import LiveTown, change, steps
 
@@ -16,7 +15,7 @@ from tests.town import LiveTown, change, steps
 def shows(nvim: Neovim, *parts: str, timeout: float = 10) -> None:
     """Wait until the current buffer holds these."""
     try:
-        eventually(lambda: all(p in nvim.text() for p in parts), timeout)
+        patiently(lambda: all(p in nvim.text() for p in parts), timeout)
     except AssertionError as e:
         raise AssertionError(f"no {parts} in {nvim.vim.current.buffer.name}: {nvim.text()}\n{nvim.notes}") from e
 
@@ -28,19 +27,19 @@ def test_the_town_is_a_page_and_items_in_it_are_followed(nvim: Neovim, shared: L
     assert nvim.vim.current.buffer.name == "rgt:/town.md"
     assert nvim.lua("{ vim.bo.buftype, vim.bo.filetype, vim.bo.modifiable }") == ["nofile", "markdown", False]
 
-    eventually(lambda: nvim.lua("#vim.lsp.get_clients({ bufnr = 0 })") == 1)
+    patiently(lambda: nvim.lua("#vim.lsp.get_clients({ bufnr = 0 })") == 1)
     nvim.vim.funcs.search(item)
     nvim.vim.api.input("<CR>")
-    eventually(lambda: nvim.vim.current.buffer.name == f"rgt:/item/{item}.md")
+    patiently(lambda: nvim.vim.current.buffer.name == f"rgt:/item/{item}.md")
     shows(nvim, f"# {item} a page of its own", "**open**")
 
     # It is read again when the item changes, and has its lens.
     shared.rgt("work", "edit", item, "--title", "another title")
     shows(nvim, f"# {item} another title")
-    eventually(lambda: "open" in nvim.lenses())
+    patiently(lambda: "open" in nvim.lenses())
     shared.rgt("work", "close", item)
     shows(nvim, "**closed**")
-    eventually(lambda: "closed" in nvim.lenses())
+    patiently(lambda: "closed" in nvim.lenses())
     assert nvim.notes == []
 
 
@@ -49,10 +48,10 @@ def test_open_goes_to_what_is_named_under_the_cursor(nvim: Neovim, shared: LiveT
     file = tmp / "notes.txt"
     file.write_text(f"first\nsee {item} there\n")
     nvim.vim.command(f"edit {file}")
-    eventually(lambda: "open" in nvim.lenses())
+    patiently(lambda: "open" in nvim.lenses())
     nvim.vim.current.window.cursor = (1, 0)
     nvim.rgt("open")
-    assert eventually(lambda: nvim.notes) == ["rgt: no item or agent is named here"]
+    assert patiently(lambda: nvim.notes) == ["rgt: no item or agent is named here"]
     nvim.vim.current.window.cursor = (2, 6)
     nvim.rgt("open")
     shows(nvim, f"# {item} named in a file")
@@ -69,7 +68,7 @@ def test_what_does_not_exist_is_said_on_the_page(nvim: Neovim) -> None:
     nvim.vim.command("edit rgt:/nowhere.md")
     shows(nvim, "rgt: there is no document 'rgt:/nowhere.md'")
     nvim.rgt("open gt-00000")
-    assert eventually(lambda: nvim.notes) == ["rgt: the town knows no 'gt-00000' — see `rgt status`"]
+    assert patiently(lambda: nvim.notes) == ["rgt: the town knows no 'gt-00000' — see `rgt status`"]
 
 
 @pytest.mark.slow
@@ -85,14 +84,14 @@ def test_a_gate_is_watched_while_it_runs_and_what_it_tested_is_shown(nvim: Neovi
     nvim.rgt(f"mq {item}")
     shows(nvim, "No gate has run")
     shared.sling(item, target="pages")
-    [agent] = [a["id"] for a in eventually(lambda: [a for a in shared.agents() if a["item"] == item and a["pid"]], 30)]
+    [agent] = [a["id"] for a in patiently(lambda: [a for a in shared.agents() if a["item"] == item and a["pid"]], 30)]
 
     # What the agent has committed, before it lands.
 
     def terminal() -> str:
         return shared.tmux("capture-pane", "-p", "-t", f"=gtr-{agent}:")
 
-    eventually(lambda: "now?" in terminal(), 30)
+    patiently(lambda: "now?" in terminal(), 30)
     (shared.home.rig("pages").worktrees / agent.split("/")[1] / "other.txt").write_text("not saved\n")
     nvim.rgt(f"diff {agent}")
     shows(nvim, "-old", "+new", "Untracked: other.txt")

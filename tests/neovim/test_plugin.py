@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.eventually import eventually
 from tests.neovim.conftest import Editors
-from tests.neovim.neovim import NVIM, PLUGIN, Neovim
+from tests.neovim.neovim import NVIM, PLUGIN, Neovim, patiently
 from tests.scratch import scratch_env
 from tests.town import RGT
 
@@ -91,7 +90,7 @@ def test_a_plugin_manager_needs_the_folder_alone(editors: Editors, tmp: Path) ->
     nvim.vim.command("packadd rgt")
     assert nvim.vim.funcs.exists(":Rgt") == 2
     nvim.rgt("attach nobody")
-    eventually(lambda: nvim.notes)
+    patiently(lambda: nvim.notes)
 
 
 def test_what_rgt_installs_is_there_at_the_next_start(editors: Editors, tmp: Path) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.eventually import eventually
 from tests.neovim.conftest import Editors
-from tests.neovim.neovim import Neovim
+from tests.neovim.neovim import Neovim, patiently
 from tests.scratch import scratch_env
 from tests.town import RGT, LiveTown, steps
 
@@ -31,14 +30,14 @@ def becomes(nvim: Neovim, health: str, *parts: str) -> str:
         return now["message"] if now["health"] == health and all(p in now["message"] for p in parts) else None
 
     try:
-        return str(eventually(probe, 30))
+        return str(patiently(probe, 30))
     except AssertionError as e:
         raise AssertionError(f"not {health} {parts}: {state(nvim)}, {nvim.notes}") from e
 
 
 def drawn(nvim: Neovim, lens: str) -> None:
     """Wait for a lens in the current buffer."""
-    eventually(lambda: lens in nvim.lenses(), 30)
+    patiently(lambda: lens in " | ".join(nvim.lenses()), 30)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_without_rgt_it_is_said_once(editors: Editors, alone: dict[str, str], pr
     assert "rgt is not to be found" in nvim.text() and "install rgt, or put it on PATH" in nvim.text()
     (programs / "rgt").symlink_to(RGT)
     nvim.rgt("status")
-    eventually(lambda: "# No town" in nvim.text())
+    patiently(lambda: "# No town" in nvim.text())
 
 
 def test_an_rgt_that_is_too_old_is_refused_until_it_is_upgraded(
@@ -112,7 +111,7 @@ def test_nothing_of_a_folder_runs_before_it_is_trusted(editors: Editors, alone: 
 
     nvim = editors(alone, init=init, cwd=str(project), state=str(tmp / "state"))
     nvim.rgt("status")
-    eventually(lambda: nvim.notes)
+    patiently(lambda: nvim.notes)
     assert "rgt is not installed" in nvim.notes[-1] and not ran.exists()
     nvim.vim.command(f"edit {own}")
     assert nvim.lua("vim.secure.trust({ action = 'allow', bufnr = 0 })")
@@ -120,7 +119,7 @@ def test_nothing_of_a_folder_runs_before_it_is_trusted(editors: Editors, alone: 
 
     nvim = editors(alone, init=init, cwd=str(project), state=str(tmp / "state"))
     nvim.rgt("status")
-    eventually(lambda: "# No town" in nvim.text())
+    patiently(lambda: "# No town" in nvim.text())
     assert ran.read_text() == "ran\n"
 
 
@@ -146,21 +145,21 @@ def test_a_town_is_started_dies_comes_back_and_is_stopped(
     becomes(nvim, "error", "`rgt start`")
     nvim.rgt("start")
     becomes(nvim, "ok")
-    eventually(lambda: "0 agents, 0 open items" in nvim.text())
+    patiently(lambda: "0 agents, 0 open items" in nvim.text())
 
     own_town.add_rig("api", repo)
     item = own_town.create("outlives", "", "--rig", "api")
     (tmp / "notes.txt").write_text(f"{item}\n")
     nvim.vim.command(f"edit {tmp / 'notes.txt'}")
-    eventually(lambda: "open" in nvim.lenses())
+    patiently(lambda: "open" in nvim.lenses())
 
     # The worker dies, and is back by itself.
     nvim.vim.exec_lua("_G.felt = {}")
     own_town.kill("worker")
-    eventually(lambda: {"error", "warning"} & set(nvim.lua("_G.felt")), 20)
+    patiently(lambda: {"error", "warning"} & set(nvim.lua("_G.felt")), 20)
     becomes(nvim, "ok")
     own_town.rgt("work", "close", item)
-    eventually(lambda: "closed" in nvim.lenses())
+    patiently(lambda: "closed" in nvim.lenses())
 
     # The server dies: the next one serves the same buffers.
     server_of(nvim).kill()
@@ -168,13 +167,13 @@ def test_a_town_is_started_dies_comes_back_and_is_stopped(
     assert nvim.lua("require('rgt.statusline').get()") == "rgt ✗"
     nvim.rgt("restart")
     becomes(nvim, "ok")
-    eventually(lambda: "closed" in nvim.lenses(), what=str(nvim.notes))
+    patiently(lambda: "closed" in nvim.lenses(), what=str(nvim.notes))
 
     # Without a town, a verb says what to do; nothing is lost.
     nvim.rgt("stop")
     becomes(nvim, "error", "`rgt start`")
     nvim.rgt("chat api/nux hello")
-    eventually(lambda: nvim.notes and "`rgt start`" in nvim.notes[-1])
+    patiently(lambda: nvim.notes and "`rgt start`" in nvim.notes[-1])
     nvim.rgt("start")
     becomes(nvim, "ok")
 
@@ -198,11 +197,11 @@ def test_two_editors_on_one_town_see_the_same(editors: Editors, shared: LiveTown
     for nvim in (one, other):
         nvim.rgt(f"attach {agent}")
         nvim.terminal(agent)
-    eventually(lambda: len(shared.tmux("list-clients").splitlines()) == 2)
+    patiently(lambda: len(shared.tmux("list-clients").splitlines()) == 2)
     other.answers(item, "Approve")
     other.rgt("needs")
-    eventually(lambda: shared.item(item)["escalation"] is None)
+    patiently(lambda: shared.item(item)["escalation"] is None)
     one.answers(item)
     one.rgt("needs")
-    eventually(lambda: "nothing needs you" in one.vim.command_output("messages"))
+    patiently(lambda: "nothing needs you" in one.vim.command_output("messages"))
     shared.rgt("unsling", item)

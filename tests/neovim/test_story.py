@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.eventually import eventually
 from tests.neovim.conftest import Editors
-from tests.neovim.neovim import Neovim
+from tests.neovim.neovim import Neovim, patiently
 from tests.repos import make_repo
 from tests.town import LiveTown
 
@@ -23,7 +22,7 @@ TAKE = r'rgt prime | sed -n "s/.*git merge --no-edit \([0-9a-f]*\).*/\1/p" | xar
 def drawn(nvim: Neovim, buf: int, part: str) -> None:
     """Wait for a lens in a buffer."""
     try:
-        eventually(lambda: part in " | ".join(nvim.lenses(buf)), 30)
+        patiently(lambda: part in " | ".join(nvim.lenses(buf)), 30)
     except AssertionError as e:
         shown = [nvim.text(b.number) for b in nvim.vim.buffers]
         raise AssertionError("\n".join([f"no lens {part}: {nvim.lenses(buf)}, {nvim.notes}", *shown])) from e
@@ -33,7 +32,7 @@ def types(nvim: Neovim, agent: str, line: str) -> None:
     """Attach to an agent, type a line as a person does, and leave it."""
     nvim.rgt(f"attach {agent}")
     buf = nvim.terminal(agent)
-    eventually(lambda: nvim.vim.api.get_mode()["mode"] == "t" and nvim.text(buf).strip(), 30)
+    patiently(lambda: nvim.vim.api.get_mode()["mode"] == "t" and nvim.text(buf).strip(), 30)
     nvim.vim.api.input(line.replace("<", "<lt>") + "\r")
 
 
@@ -41,7 +40,7 @@ def leaves(nvim: Neovim, agent: str) -> None:
     """Detach; or the session has ended meanwhile."""
     if nvim.vim.api.get_mode()["mode"] == "t":
         nvim.vim.api.input("<C-\\><C-\\>")
-    eventually(lambda: not nvim.lua("require('rgt.terminal').find(...) or false", agent), 30)
+    patiently(lambda: not nvim.lua("require('rgt.terminal').find(...) or false", agent), 30)
 
 
 def found_in(nvim: Neovim, buf: int) -> list[dict[str, Any]]:
@@ -52,7 +51,7 @@ def found_in(nvim: Neovim, buf: int) -> list[dict[str, Any]]:
 
 def agent_of(town: LiveTown, item: str) -> str:
     """Wait for the agent that has an item."""
-    found = eventually(lambda: [a for a in town.agents("polecat") if a["item"] == item and a["pid"]], 30)
+    found = patiently(lambda: [a for a in town.agents("polecat") if a["item"] == item and a["pid"]], 30)
     return str(found[0]["id"])
 
 
@@ -64,7 +63,7 @@ def test_from_a_todo_to_merged_without_leaving_the_editor(own_town: LiveTown, ed
 
     # A town is started.
     nvim.rgt("start")
-    eventually(lambda: nvim.lua("require('rgt.server').state.health") == "ok", 30)
+    patiently(lambda: nvim.lua("require('rgt.server').state.health") == "ok", 30)
     town.found_rig("till", source={"path": str(repo)}, gate=[GATE], max_attempts=1)
 
     # A TODO becomes an item and is slung; its lens says how it is.
@@ -82,7 +81,7 @@ def test_from_a_todo_to_merged_without_leaving_the_editor(own_town: LiveTown, ed
     leaves(nvim, agent)
     nvim.answers(item, "Approve")
     nvim.rgt("needs")
-    eventually(lambda: "asks you" not in " ".join(nvim.lenses(code)))
+    patiently(lambda: "asks you" not in " ".join(nvim.lenses(code)))
     assert [n for n in nvim.notes if "twice, too?" in n] == nvim.notes != []
 
     # Its work fails the tests: that stands on the line that failed.
@@ -91,7 +90,7 @@ def test_from_a_todo_to_merged_without_leaving_the_editor(own_town: LiveTown, ed
     leaves(nvim, agent)
     nvim.vim.command("edit test_till.py")
     test = nvim.vim.current.buffer.number
-    [found] = eventually(lambda: found_in(nvim, test), 30)
+    [found] = patiently(lambda: found_in(nvim, test), 30)
     assert (found["line"], found["source"]) == (4, "rgt") and "assert 4 == 3" in found["message"]
 
     # A fix is slung from there, and lands; nothing is left of the failure.
@@ -99,17 +98,17 @@ def test_from_a_todo_to_merged_without_leaving_the_editor(own_town: LiveTown, ed
     nvim.vim.exec_lua(
         "vim.lsp.buf.code_action({ apply = true, filter = function(a) return a.title:find('Sling a fix') end })"
     )
-    fix = eventually(lambda: [r["id"] for r in town.ask("work", "list") if r["id"] != item])[0]
+    fix = patiently(lambda: [r["id"] for r in town.ask("work", "list") if r["id"] != item])[0]
     fixer = agent_of(town, fix)
     right = "sed -i 's/sum(basket) + 1/sum(basket, 0)/' till.py && git commit -qam right && rgt done"
     types(nvim, fixer, f"{TAKE} && {right}")
     town.becomes(fix, "merged")
     leaves(nvim, fixer)
-    eventually(lambda: found_in(nvim, test) == [], 30)
+    patiently(lambda: found_in(nvim, test) == [], 30)
     drawn(nvim, code, "closed")
     assert "sum(basket, 0)" in (repo / "till.py").read_text()
 
     # And the town is stopped.
     nvim.rgt("stop")
-    eventually(lambda: nvim.lua("require('rgt.server').state.health") == "error", 60)
+    patiently(lambda: nvim.lua("require('rgt.server').state.health") == "error", 60)
     assert len(nvim.notes) == 2 and "asks: failed after 1 attempts: gate test" in nvim.notes[1]

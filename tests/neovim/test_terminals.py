@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.eventually import eventually
-from tests.neovim.neovim import Neovim
+from tests.neovim.neovim import Neovim, patiently
 from tests.town import LiveTown
 
 
 @pytest.fixture(scope="module")
-def agent(shared: LiveTown) -> str:
+def agent(shared: LiveTown) -> Iterator[str]:
     """The address of an agent without a script: its terminal is a shell."""
     item = shared.create("to be attached", "", "--rig", "api")
     shared.sling(item, target="api")
-    found: list[dict[str, Any]] = eventually(lambda: [a for a in shared.working() if a["item"] == item], 30)
-    return str(found[0]["id"])
+    found: list[dict[str, Any]] = patiently(lambda: [a for a in shared.working() if a["item"] == item], 30)
+    yield str(found[0]["id"])
+    shared.rgt("unsling", item)
 
 
 def clients(shared: LiveTown) -> list[str]:
@@ -29,17 +30,17 @@ def test_attach_shows_the_agents_terminal_and_types_into_it(nvim: Neovim, shared
     """No file is open: the server is started for it."""
     nvim.rgt(f"attach {agent}")
     buf = nvim.terminal(agent)
-    eventually(lambda: clients(shared))
+    patiently(lambda: clients(shared))
     assert nvim.lua("vim.bo[...].buftype", buf) == "terminal"
-    eventually(lambda: nvim.vim.api.get_mode()["mode"] == "t", what="terminal mode")
+    patiently(lambda: nvim.vim.api.get_mode()["mode"] == "t", what="terminal mode")
     nvim.vim.api.input("echo $((6 * 7))th\r")
-    eventually(lambda: "42th" in nvim.text(buf), what=nvim.text(buf))
+    patiently(lambda: "42th" in nvim.text(buf), what=nvim.text(buf))
     assert "42th" in shared.tmux("capture-pane", "-p", "-t", f"=gtr-{agent}:")
 
     # Once more is the same buffer, in the same window.
     nvim.vim.command("wincmd w")
     nvim.rgt(f"attach {agent.split('/')[1]}")
-    eventually(lambda: nvim.vim.api.get_current_buf().number == buf)
+    patiently(lambda: nvim.vim.api.get_current_buf().number == buf)
     assert len(nvim.vim.api.list_wins()) == 2 and len(clients(shared)) == 1
     assert nvim.notes == []
 
@@ -48,14 +49,14 @@ def test_ctrl_backslash_detaches_and_the_agent_goes_on(nvim: Neovim, shared: Liv
     """Neovim's own use of that key stays."""
     nvim.rgt(f"attach {agent}")
     buf = nvim.terminal(agent)
-    eventually(lambda: clients(shared) and nvim.vim.api.get_mode()["mode"] == "t")
+    patiently(lambda: clients(shared) and nvim.vim.api.get_mode()["mode"] == "t")
     nvim.vim.api.input("<C-\\><C-n>")
-    eventually(lambda: nvim.vim.api.get_mode()["mode"] == "nt")
+    patiently(lambda: nvim.vim.api.get_mode()["mode"] == "nt")
     nvim.vim.api.input("i")
-    eventually(lambda: nvim.vim.api.get_mode()["mode"] == "t")
+    patiently(lambda: nvim.vim.api.get_mode()["mode"] == "t")
     nvim.vim.api.input("<C-\\><C-\\>")
-    eventually(lambda: not clients(shared))
-    eventually(lambda: not nvim.vim.api.buf_is_valid(buf))
+    patiently(lambda: not clients(shared))
+    patiently(lambda: not nvim.vim.api.buf_is_valid(buf))
     assert agent in [a["id"] for a in shared.working()]
     assert nvim.notes == []
 
@@ -63,9 +64,9 @@ def test_ctrl_backslash_detaches_and_the_agent_goes_on(nvim: Neovim, shared: Liv
 def test_leaving_the_editor_only_detaches(nvim: Neovim, shared: LiveTown, agent: str) -> None:
     nvim.rgt(f"attach {agent}")
     nvim.terminal(agent)
-    eventually(lambda: clients(shared))
+    patiently(lambda: clients(shared))
     nvim.quit("qall")
-    eventually(lambda: not clients(shared))
+    patiently(lambda: not clients(shared))
     assert agent in [a["id"] for a in shared.working()]
 
 
@@ -74,23 +75,24 @@ def test_watching_takes_no_keys_and_no_room(nvim: Neovim, shared: LiveTown, agen
     before = shared.tmux(*size)
     nvim.rgt(f"watch {agent}")
     nvim.terminal(f"{agent} (watched)")
-    eventually(lambda: "read-only" in "".join(clients(shared)))
+    patiently(lambda: "read-only" in "".join(clients(shared)))
     assert shared.tmux(*size) == before
 
 
-def test_the_only_agent_needs_no_name(nvim: Neovim, agent: str) -> None:
+def test_the_only_agent_needs_no_name(nvim: Neovim, shared: LiveTown, agent: str) -> None:
+    patiently(lambda: [a["id"] for a in shared.agents()] == [agent], what="that others have left")
     nvim.rgt("attach")
     nvim.terminal(agent)
     assert nvim.asked == []
     nvim.answers(agent)
     nvim.rgt("agents")
-    eventually(lambda: nvim.asked)
+    patiently(lambda: nvim.asked)
     [line] = nvim.asked[0]["items"]
     assert line.startswith(f"{agent} · ")
 
 
 def test_who_is_not_there_is_said_in_one_line(nvim: Neovim) -> None:
     nvim.rgt("attach nobody")
-    [line] = eventually(lambda: nvim.notes)
+    [line] = patiently(lambda: nvim.notes)
     assert line == "rgt: nobody has no session — see `rgt agents list`"
     assert len(nvim.vim.api.list_wins()) == 1

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.eventually import eventually
-from tests.neovim.neovim import Neovim
+from tests.neovim.neovim import Neovim, patiently
 from tests.repos import make_repo
 from tests.town import LiveTown, steps
 
@@ -21,7 +20,7 @@ def agent(shared: LiveTown) -> Iterator[str]:
     """An agent without a script, which works as long as it is let."""
     item = shared.create("talks", "", "--rig", "api")
     shared.sling(item, target="api")
-    found: list[dict[str, Any]] = eventually(lambda: [a for a in shared.working() if a["item"] == item], 30)
+    found: list[dict[str, Any]] = patiently(lambda: [a for a in shared.working() if a["item"] == item], 30)
     yield str(found[0]["id"])
     shared.rgt("unsling", item)
 
@@ -31,7 +30,7 @@ def code(nvim: Neovim, tmp: Path) -> Path:
     """A file of a repository, open in the editor."""
     make_repo(tmp / "code", {"lib/add.py": CODE})
     nvim.vim.command(f"edit {tmp / 'code/lib/add.py'}")
-    eventually(lambda: nvim.lua("require('rgt.server').state.health") == "ok")
+    patiently(lambda: nvim.lua("require('rgt.server').state.health") == "ok")
     return tmp / "code/lib/add.py"
 
 
@@ -41,23 +40,23 @@ def titled(shared: LiveTown, title: str) -> dict[str, Any]:
     def probe() -> dict[str, Any] | None:
         return next((shared.item(r["id"]) for r in shared.ask("work", "list") if r["title"] == title), None)
 
-    found = eventually(probe, what=title)
+    found = patiently(probe, what=title)
     assert found is not None
     return found
 
 
 def state(shared: LiveTown, id: str, *states: str) -> None:
     """Wait until an item is in one of these."""
-    eventually(lambda: shared.item(id)["state"] in states, 30, 0.1)
+    patiently(lambda: shared.item(id)["state"] in states, 30)
 
 
 def test_what_is_completed_comes_from_the_live_town(nvim: Neovim, shared: LiveTown, agent: str) -> None:
     complete = nvim.vim.funcs.getcompletion
     assert "attach" in complete("Rgt ", "cmdline") and complete("Rgt st", "cmdline") == ["start", "status", "stop"]
     nvim.rgt("status")
-    eventually(lambda: complete("Rgt attach api/", "cmdline") == [agent], what="agents")
+    patiently(lambda: complete("Rgt attach api/", "cmdline") == [agent], what="agents")
     item = shared.create("completed", "", "--rig", "api")
-    eventually(lambda: complete(f"Rgt sling {item[:6]}", "cmdline") == [item], what="a new item")
+    patiently(lambda: complete(f"Rgt sling {item[:6]}", "cmdline") == [item], what="a new item")
     assert "api" in complete(f"Rgt sling {item} ", "cmdline")
     assert complete(f"'<,'>Rgt! sling {item} ap", "cmdline") == ["api"]
     assert complete("Rgt feed ", "cmdline") == [] == complete("Rgt nonsense ", "cmdline")
@@ -73,7 +72,7 @@ def test_a_todo_becomes_an_item_and_is_slung(nvim: Neovim, shared: LiveTown, cod
     nvim.vim.command("Rgt! create")
     item = titled(shared, "refuse what is no number")
     state(shared, item["id"], "queued", "assigned", "in_progress")
-    eventually(lambda: f"# TODO({item['id']}): refuse" in nvim.text())
+    patiently(lambda: f"# TODO({item['id']}): refuse" in nvim.text())
     assert f"TODO at {code}:2" in item["description"] and "return a + b" in item["description"]
     nvim.vim.current.window.cursor = (2, 0)
     nvim.rgt("unsling")
@@ -87,19 +86,19 @@ def test_lines_become_an_item_with_their_place(nvim: Neovim, shared: LiveTown, c
     item = titled(shared, "Add what?")
     assert nvim.asked == [{"prompt": "Title: ", "default": "def add(a, b):"}]
     assert item["description"].startswith("lib/add.py:1-3\n```python\ndef add(a, b):\n")
-    eventually(lambda: nvim.vim.current.buffer.name == f"rgt:/item/{item['id']}.md")
+    patiently(lambda: nvim.vim.current.buffer.name == f"rgt:/item/{item['id']}.md")
 
 
 def test_sling_asks_only_what_it_cannot_know(nvim: Neovim, shared: LiveTown) -> None:
     nvim.rgt("create Slung from its page")
     item = titled(shared, "Slung from its page")["id"]
-    eventually(lambda: item in nvim.text())
+    patiently(lambda: item in nvim.text())
     nvim.rgt("sling")
     state(shared, item, "queued", "assigned", "in_progress")
     shared.rgt("unsling", item)
     shared.rgt("work", "close", item)
     nvim.rgt(f"sling {item} nowhere")
-    [line] = eventually(lambda: nvim.notes)
+    [line] = patiently(lambda: nvim.notes)
     assert line.startswith("rgt: ") and "nowhere" in line
     assert nvim.asked == []
 
@@ -112,7 +111,7 @@ def test_chat_and_lines_reach_the_agent(nvim: Neovim, shared: LiveTown, code: Pa
     def letters() -> list[str]:
         return [x["text"] for x in shared.ask("mail", "inbox", "--agent", agent)]
 
-    eventually(lambda: len(letters()) == 2)
+    patiently(lambda: len(letters()) == 2)
     quote = "lib/add.py:2-3\n```python\n    # TODO: refuse what is no number\n    return a + b\n```"
     assert letters() == ["how is it going?", f"and what is this?\n\n{quote}"]
     assert nvim.asked[-1]["prompt"] == f"{agent}: "
@@ -123,11 +122,11 @@ def test_letters_are_read_answered_and_written(nvim: Neovim, shared: LiveTown, a
     shared.rgt("mail", "send", "person", "The tests need a key.", "--subject", "keys")
     nvim.answers("keys")
     nvim.rgt("mail")
-    eventually(lambda: nvim.text() == "# keys\n\nThe tests need a key.")
+    patiently(lambda: nvim.text() == "# keys\n\nThe tests need a key.")
     nvim.rgt(f"mail {agent}")
     nvim.vim.current.buffer[:] = ["Dear agent,", "", "here it is."]
     nvim.vim.command("write")
-    eventually(lambda: "rgt-letter" not in nvim.vim.current.buffer.name)
+    patiently(lambda: "rgt-letter" not in nvim.vim.current.buffer.name)
     sent = [x["text"] for x in shared.ask("mail", "inbox", "--agent", agent)]
     assert "Dear agent,\n\nhere it is." in sent
     nvim.rgt(f"mail {agent}")
@@ -138,15 +137,15 @@ def test_letters_are_read_answered_and_written(nvim: Neovim, shared: LiveTown, a
 def test_a_question_is_one_line_and_answered_from_needs(nvim: Neovim, shared: LiveTown) -> None:
     """No dialog takes the keys of somebody who types."""
     nvim.rgt("status")
-    eventually(lambda: "# Town" in nvim.text())
+    patiently(lambda: "# Town" in nvim.text())
     item = shared.create("asks", steps('do = "escalate"\nmessage = "which colour?"', 'do = "ask"\ntext = "?"'))
     shared.sling(item, target="api")
-    [line] = eventually(lambda: [n for n in nvim.notes if item in n], 30)
+    [line] = patiently(lambda: [n for n in nvim.notes if item in n], 30)
     assert line.startswith(f"rgt: {item} asks: ") and line.endswith("asks: which colour? — :Rgt needs")
     assert nvim.asked == []
     nvim.answers(item, "Answer", "green")
     nvim.rgt("needs")
-    eventually(lambda: shared.item(item)["escalation"] is None)
+    patiently(lambda: shared.item(item)["escalation"] is None)
     assert nvim.asked[1]["items"] == ["Approve", "Reject", "Answer…", "Show"]
     assert "green" in str(shared.ask("log", item)) + str(shared.item(item))
     shared.rgt("unsling", item)
@@ -156,7 +155,7 @@ def test_what_waits_is_answered_by_the_command_that_the_town_names(nvim: Neovim,
     shared.rgt("mq", "pause", "api")
     nvim.answers("api", "rgt mq resume api")
     nvim.rgt("needs")
-    eventually(lambda: not [n for n in shared.ask("needs") if "mq resume" in n["command"]])
+    patiently(lambda: not [n for n in shared.ask("needs") if "mq resume" in n["command"]])
     assert nvim.notes == []
 
 
@@ -164,7 +163,7 @@ def test_a_worktree_is_a_tab_of_its_own(nvim: Neovim, shared: LiveTown, agent: s
     tree = shared.home.rig("api").worktrees / agent.split("/")[1]
     nvim.vim.command(f"edit {shared.root / 'repo' / 'README.md'}")
     nvim.rgt(f"worktree {agent}")
-    eventually(lambda: len(nvim.vim.api.list_tabpages()) == 2)
+    patiently(lambda: len(nvim.vim.api.list_tabpages()) == 2)
     assert nvim.vim.funcs.getcwd() == str(tree)
     assert nvim.vim.current.buffer.name == str(tree / "README.md")
     nvim.vim.command("tabclose")
@@ -175,9 +174,9 @@ def test_work_done_by_hand_is_handed_to_the_queue(nvim: Neovim, shared: LiveTown
     """In the worktree of an agent who waits: what is not saved is saved first."""
     item = shared.create("by hand", "", "--rig", "api")
     shared.sling(item, target="api")
-    [agent] = [a["id"] for a in eventually(lambda: [a for a in shared.working() if a["item"] == item], 30)]
+    [agent] = [a["id"] for a in patiently(lambda: [a for a in shared.working() if a["item"] == item], 30)]
     nvim.rgt(f"worktree {agent}")
-    eventually(lambda: len(nvim.vim.api.list_tabpages()) == 2)
+    patiently(lambda: len(nvim.vim.api.list_tabpages()) == 2)
     Path(nvim.vim.funcs.getcwd(), "by-hand.txt").write_text("done\n")
     nvim.rgt(f"done {item}")
     shared.becomes(item, "merged")
@@ -187,10 +186,10 @@ def test_work_done_by_hand_is_handed_to_the_queue(nvim: Neovim, shared: LiveTown
 def test_the_feed_and_the_log_run_in_terminals(nvim: Neovim, shared: LiveTown) -> None:
     nvim.rgt("feed")
     feed = nvim.terminal("rgt feed")
-    eventually(lambda: "api" in nvim.text(feed), 20)
+    patiently(lambda: "api" in nvim.text(feed), 20)
     nvim.rgt("log")
     log = nvim.terminal("rgt log --follow")
-    eventually(lambda: "rig" in nvim.text(log), 20)
+    patiently(lambda: "rig" in nvim.text(log), 20)
 
 
 def test_the_part_for_the_status_line_follows_the_town(nvim: Neovim, shared: LiveTown) -> None:
@@ -201,8 +200,8 @@ def test_the_part_for_the_status_line_follows_the_town(nvim: Neovim, shared: Liv
         " callback = function(e) _G.heard, _G.last = _G.heard + 1, e.data end })"
     )
     nvim.rgt("status")
-    eventually(lambda: "at work" in nvim.lua(get))
+    patiently(lambda: "at work" in nvim.lua(get))
     before = nvim.lua("_G.heard")
     item = shared.create("counted")
-    eventually(lambda: nvim.lua("_G.heard") > before and nvim.lua("_G.last.counts['work.open']"))
+    patiently(lambda: nvim.lua("_G.heard") > before and nvim.lua("_G.last.counts['work.open']"))
     shared.rgt("work", "close", item)
