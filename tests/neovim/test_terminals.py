@@ -21,6 +21,12 @@ def agent(shared: LiveTown) -> Iterator[str]:
     shared.rgt("unsling", item)
 
 
+def ended(nvim: Neovim, buf: int) -> None:
+    """Wait until the program of a terminal has failed."""
+    patiently(lambda: nvim.lua("vim.b[...].rgt_ended or false", buf), what=nvim.text(buf))
+    assert "gt-00000" in nvim.text(buf)
+
+
 def clients(shared: LiveTown) -> list[str]:
     """Who is attached to the agents' tmux."""
     return shared.tmux("list-clients").splitlines()
@@ -77,6 +83,10 @@ def test_watching_takes_no_keys_and_no_room(nvim: Neovim, shared: LiveTown, agen
     nvim.terminal(f"{agent} (watched)")
     patiently(lambda: "read-only" in "".join(clients(shared)))
     assert shared.tmux(*size) == before
+    nvim.answers("")
+    nvim.rgt("chat")
+    patiently(lambda: nvim.asked)
+    assert nvim.asked[0]["prompt"] == f"{agent}: "
 
 
 def test_the_only_agent_needs_no_name(nvim: Neovim, shared: LiveTown, agent: str) -> None:
@@ -96,3 +106,11 @@ def test_who_is_not_there_is_said_in_one_line(nvim: Neovim) -> None:
     [line] = patiently(lambda: nvim.notes)
     assert line == "rgt: nobody has no session — see `rgt agents list`"
     assert len(nvim.vim.api.list_wins()) == 1
+
+
+def test_what_an_error_has_printed_is_read_and_then_replaced(nvim: Neovim) -> None:
+    """A terminal that ended badly stays; the next attempt takes its place."""
+    for _ in range(2):
+        nvim.rgt("log gt-00000")
+        ended(nvim, nvim.terminal("rgt log --follow gt-00000"))
+    assert len([b for b in nvim.vim.buffers if "gt-00000" in b.name]) == 1

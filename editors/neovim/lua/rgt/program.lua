@@ -32,7 +32,7 @@ function M.show(words)
   end
   local line = table.concat(words, ' ')
   local argv = vim.list_extend({ server.program() }, words)
-  require('rgt.terminal').open({ agent = 'rgt ' .. line, argv = argv, title = 'rgt ' .. line })
+  require('rgt.terminal').open({ argv = argv, title = 'rgt ' .. line }, 'rgt ' .. line)
 end
 
 --- The words of a command line that the town has named, such as ``rgt mq retry gt-3f8k2``; nil when it asks for more.

@@ -5,16 +5,16 @@ local server = require('rgt.server')
 local M = {}
 
 ---@class rgt.AttachSpec What `rgt.server.attachSpec` answers
----@field agent string Its whole address
+---@field agent string? Its whole address; nil for another program
 ---@field argv string[]
 ---@field title string
 
---- The buffer that shows an agent.
----@param agent string
+--- The buffer of a terminal.
+---@param name string An agent's address, or what `open` was given
 ---@return integer? buf
-function M.find(agent)
+function M.find(name)
   return vim.iter(vim.api.nvim_list_bufs()):find(function(buf)
-    return vim.api.nvim_buf_is_loaded(buf) and vim.b[buf].rgt_agent == agent
+    return vim.api.nvim_buf_is_loaded(buf) and vim.b[buf].rgt_terminal == name
   end)
 end
 
@@ -55,30 +55,38 @@ end
 
 --- Show a program in a terminal of its own.
 ---@param spec rgt.AttachSpec
+---@param name? string What there is one terminal of; the agent when nothing is said
 ---@return integer buf
-function M.open(spec)
-  local known = M.find(spec.agent)
-  if known then
+function M.open(spec, name)
+  name = name or spec.agent
+  local known = M.find(name)
+  if known and not vim.b[known].rgt_ended then
     reveal(known)
     return known
+  elseif known then
+    vim.api.nvim_buf_delete(known, { force = true })
   end
   config.open_window()
   local buf = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_win_set_buf(0, buf)
   vim.bo[buf].bufhidden = 'hide'
-  vim.b[buf].rgt_agent = spec.agent
+  vim.b[buf].rgt_terminal, vim.b[buf].rgt_agent = name, spec.agent
   vim.fn.jobstart(spec.argv, {
     term = true,
     -- tmux refuses to attach inside of tmux.
     env = { TMUX = '', TMUX_PANE = '' },
     on_exit = function(_, code)
       -- What an error has printed stays to be read.
-      if vim.api.nvim_buf_is_valid(buf) and (code == 0 or vim.b[buf].rgt_left) then
+      if not vim.api.nvim_buf_is_valid(buf) then
+        return
+      elseif code == 0 or vim.b[buf].rgt_left then
         vim.api.nvim_buf_delete(buf, { force = true })
+      else
+        vim.b[buf].rgt_ended = true
       end
     end,
   })
-  vim.api.nvim_buf_set_name(buf, 'rgt-terminal:/' .. spec.agent)
+  vim.api.nvim_buf_set_name(buf, 'rgt-terminal:/' .. name)
   vim.b[buf].term_title = spec.title
   map(buf)
   vim.cmd.startinsert()
@@ -90,10 +98,7 @@ end
 ---@param watch? boolean
 function M.attach(agent, watch)
   server.call('attachSpec', { agent = agent, read_only = watch or false }, function(spec)
-    if watch then
-      spec.agent = spec.agent .. ' (watched)'
-    end
-    M.open(spec)
+    M.open(spec, watch and spec.agent .. ' (watched)' or nil)
   end)
 end
 

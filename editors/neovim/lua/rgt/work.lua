@@ -120,7 +120,7 @@ function M.todo(buf, line, sling)
     local object = { uri = vim.uri_from_bufnr(buf), line = line - 1, sling = sling }
     server.call('todo', object, function(made)
       if made.message ~= '' then
-        say.warn(made.message)
+        say.error(made)
       end
     end)
   end)
