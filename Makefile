@@ -8,7 +8,7 @@ RUNTIMES ?= $(CURDIR)/.runtimes
 EDITORS := $(CURDIR)/.editors
 ARGS ?=
 
-.PHONY: help demo test test-claude test-runtimes claude emacs lua vscode vsix screens check bench picture clean
+.PHONY: help demo test test-claude test-runtimes claude emacs lua bubblewrap vscode vsix screens check bench picture clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -16,7 +16,7 @@ help: ## what there is to make
 demo: $(READY) ## see three agents at work, on this machine, without an account (ARGS=--keep: look around afterwards)
 	@$(BIN)/rgt demo $(ARGS)
 
-test: check claude emacs lua vscode ## everything that must hold before a change lands
+test: check claude emacs lua bubblewrap vscode ## everything that must hold before a change lands
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-runtimes: $(READY) ## the real agent programs, installed below .runtimes with npm, against a stub of their models
@@ -33,8 +33,13 @@ claude: $(READY)
 emacs:
 	@scripts/install-emacs.sh || [ $$? = 75 ]
 
+# Where Debian has them, since Neovim's Lua is told that place (editors/neovim/spec/run.lua).
 lua:
-	@scripts/install-lua.sh || [ $$? = 75 ]
+	@scripts/install-packages.sh "busted with luacheck" '[ -f /usr/share/lua/5.1/busted/runner.lua ] && luacheck --version' \
+		lua-busted lua-check || [ $$? = 75 ]
+
+bubblewrap:
+	@scripts/install-packages.sh bubblewrap 'bwrap --version' bubblewrap || [ $$? = 75 ]
 
 # Without it its tests are skipped, but in CI, where they fail then; the reason is one line.
 vscode: vsix

@@ -17,7 +17,7 @@ from tests.town import RGT
 
 HELP = (PLUGIN / "doc/rgt.txt").read_text()
 BUSTED = Path("/usr/share/lua/5.1/busted/runner.lua")
-LACKING = "scripts/install-lua.sh installs it, and says why not"
+LACKING = "`make lua` installs it, and says why not"
 
 
 def verbs(nvim: Neovim) -> list[str]:
