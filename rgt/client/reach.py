@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Protocol, cast
@@ -101,8 +103,17 @@ class Reach:
     async def show(self, workflow: str) -> dict[str, Any]:
         """The state of one workflow, also of one that has ended."""
         handle = self.client.get_workflow_handle(workflow)
-        shown = await handle.query("show", result_type=dict[str, Any], rpc_timeout=PATIENCE)
-        return cast(dict[str, Any], shown)
+        end = time.monotonic() + PATIENCE.total_seconds()
+        while True:
+            try:
+                shown = await handle.query("show", result_type=dict[str, Any], rpc_timeout=PATIENCE)
+            except RPCError as e:
+                # Nobody has thought for it in several times its time, as with a worker that was frozen.
+                if e.status != RPCStatusCode.FAILED_PRECONDITION or time.monotonic() > end:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return cast(dict[str, Any], shown)
 
     async def item(self, given: str) -> str:
         """The id of the item that `given` names, whole or by a unique prefix."""

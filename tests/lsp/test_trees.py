@@ -67,7 +67,7 @@ async def test_a_gate_is_followed_while_it_runs(shared: LiveTown, tmp: Path) -> 
     item = await asyncio.to_thread(shared.create, "gated", script)
     async with editor(shared.env, own=RGT_CLIENT) as client:
         await client.healthy()
-        with pytest.raises(JsonRpcException, match="no item"):
+        with pytest.raises(JsonRpcException, match="no gate has run"):
             await client.run("gateLogSpec", id=item)
         await asyncio.to_thread(shared.sling, item, target="gated")
 

@@ -37,7 +37,7 @@ async def test_an_agents_worktree_and_changes_are_told(shared: LiveTown) -> None
         await client.healthy()
         with pytest.raises(JsonRpcException, match=f"no agent works on {item}"):
             await client.run("worktree", id=item)
-        with pytest.raises(JsonRpcException, match="there is no agent nobody"):
+        with pytest.raises(JsonRpcException, match="the town knows no agent nobody"):
             await client.run("worktree", id="nobody")
         await asyncio.to_thread(shared.sling, item, target="api")
         text = await says(client, f"rgt:/item/{item}.diff", "+saved")

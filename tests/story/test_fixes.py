@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 from rgt.worker.workflows import ALL
@@ -71,7 +69,8 @@ def test_a_worker_that_dies_around_the_landing_of_a_fix_settles_it_once(town: Li
     fix = town.create("beside", change("other.txt", "x"), "--fixes", wrong)
     town.sling(fix, target="api")
     town.becomes(fix, "merging", "merged")
-    os.kill(town.pid("worker"), signal.SIGKILL)
+    town.kill("worker")
+    eventually(lambda: town.run("work", "show", fix).code == 0, 30, 0.1, "a worker answers again")
     town.becomes(fix, "merged")
     eventually(lambda: town.item(wrong)["rejections"] == 2, 40, 0.1, "tried again")
     town.becomes(wrong, "blocked")
