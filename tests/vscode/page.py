@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, TimeoutError, expect
 
 from tests.eventually import eventually
 from tests.scratch import scratch_env
@@ -36,6 +36,8 @@ SHOTS = os.environ.get("RGT_SHOTS", "")
 """Where pictures of windows are put; empty for nowhere."""
 PATIENCE = 30_000
 """Milliseconds that a test waits for what must come."""
+SOON = 3_000
+"""Milliseconds after which a person would press the key again."""
 SETTINGS = {
     "workbench.colorTheme": os.environ.get("RGT_THEME", "Default Light Modern"),
     # The terminal's text is then in the page, not in a canvas.
@@ -222,16 +224,31 @@ class Window:
         within.locator(".monaco-button", has_text=re.compile(f"^{re.escape(button)}$")).first.click()
 
     def palette(self, title: str) -> None:
-        """Run a command as a person does: F1, its title, Enter on the line that says exactly that."""
-        self.keys.press("F1")
-        self.choose(title, ">")
+        """Run a command as a person does: F1, its title, Enter on the line that says exactly that.
 
-    def choose(self, text: str, prefix: str = "") -> None:
-        """Type into the quick input that is open, and take the line that then is in front."""
-        self.type(prefix + text, enter=False)
-        focused = self.page.locator(".quick-input-list .monaco-list-row.focused")
-        expect(focused).to_contain_text(text)
+        And once more F1 when what was begun before has taken the keys, such as a terminal that comes to the front."""
+
+        def found() -> bool:
+            self.keys.press("F1")
+            try:
+                self.input.fill(f">{title}", timeout=SOON)
+                expect(self._in_front).to_contain_text(title, timeout=SOON)
+            except (AssertionError, TimeoutError):
+                return False
+            return True
+
+        eventually(found, PATIENCE / 1000, what=f"the palette offers {title}")
         self.keys.press("Enter")
+
+    def choose(self, text: str) -> None:
+        """Type into the quick input that is open, and take the line that then is in front."""
+        self.type(text, enter=False)
+        expect(self._in_front).to_contain_text(text)
+        self.keys.press("Enter")
+
+    @property
+    def _in_front(self) -> Locator:
+        return self.page.locator(".quick-input-list .monaco-list-row.focused")
 
     def type(self, text: str, enter: bool = True) -> None:
         """Answer the quick input that is open."""
@@ -266,6 +283,15 @@ class Window:
         """Press a button at the end of a tree's line."""
         row.hover()
         row.locator(f".actions [aria-label^='{action}']").click()
+
+    def menu(self, row: Locator, action: str) -> None:
+        """Choose from the menu of a tree's line. By keys: a click that comes as soon as the menu is let pass."""
+        row.click(button="right")
+        item = self.page.locator(".context-view .action-item", has_text=action)
+        item.hover()
+        expect(item).to_have_class(re.compile(r"\bfocused\b"))
+        self.keys.press("Enter")
+        expect(item).to_have_count(0)
 
     def dismiss(self) -> None:
         """Put all notifications away."""
