@@ -10,6 +10,7 @@ import pytest
 
 from tests.neovim.neovim import Neovim, patiently
 from tests.repos import make_repo
+from tests.story.inside import nobody_has
 from tests.town import LiveTown, steps
 
 CODE = "def add(a, b):\n    # TODO: refuse what is no number\n    return a + b\n"
@@ -77,6 +78,7 @@ def test_a_todo_becomes_an_item_and_is_slung(nvim: Neovim, shared: LiveTown, cod
     nvim.vim.current.window.cursor = (2, 0)
     nvim.rgt("unsling")
     state(shared, item["id"], "open")
+    nobody_has(shared, item["id"])
     assert nvim.notes == []
 
 
@@ -96,6 +98,7 @@ def test_sling_asks_only_what_it_cannot_know(nvim: Neovim, shared: LiveTown) -> 
     nvim.rgt("sling")
     state(shared, item, "queued", "assigned", "in_progress")
     shared.rgt("unsling", item)
+    nobody_has(shared, item)
     shared.rgt("work", "close", item)
     nvim.rgt(f"sling {item} nowhere")
     [line] = patiently(lambda: nvim.notes)
@@ -149,6 +152,7 @@ def test_a_question_is_one_line_and_answered_from_needs(nvim: Neovim, shared: Li
     assert nvim.asked[1]["items"] == ["Approve", "Reject", "Answer…", "Show"]
     assert "green" in str(shared.ask("log", item)) + str(shared.item(item))
     shared.rgt("unsling", item)
+    nobody_has(shared, item)
 
 
 def test_what_waits_is_answered_by_the_command_that_the_town_names(nvim: Neovim, shared: LiveTown) -> None:

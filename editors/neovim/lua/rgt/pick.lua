@@ -59,15 +59,20 @@ function M.row(choice, done)
   end)
 end
 
+--- One of the agents that do not leave at the moment.
 ---@param prompt string
 ---@param done fun(id: string, row: rgt.Row)
 ---@param only? boolean
 function M.agent(prompt, done, only)
+  local function stays(row)
+    return row.state ~= 'parking' and row.state ~= 'parked'
+  end
   M.row({
     prompt = prompt,
     kinds = { 'polecat', 'crew' },
     none = 'there are no agents — :Rgt sling',
     only = only,
+    fits = stays,
   }, done)
 end
 
