@@ -9,6 +9,7 @@ import pytest
 
 from tests.neovim.neovim import Neovim, patiently
 from tests.repos import make_repo
+from tests.story.inside import nobody_has
 from tests.town import LiveTown, change, steps
 
 
@@ -106,3 +107,7 @@ def test_a_gate_is_watched_while_it_runs_and_what_it_tested_is_shown(nvim: Neovi
     shared.becomes(item, "merged")
     nvim.rgt(f"diff {item}")
     shows(nvim, "to be tested", "-old", "+new")
+    # The town is shared, and others are not asked which rig they mean.
+    nobody_has(shared, item)
+    shared.rgt("rig", "remove", "pages")
+    patiently(lambda: [r["name"] for r in shared.ask("rig", "list")] == ["api"], 30)
