@@ -20,10 +20,21 @@ export class Town {
   private last: Picture = NOTHING;
   private asked: Promise<Picture> | undefined;
 
-  /** Ask the server; the error of a refusal is one line for people. */
-  ask<T>(command: string, argument: object = {}): Promise<T> {
-    if (!this.server) return Promise.reject(new Error(this.message || "the server of rgt is not running"));
+  /** Ask the server, once it is there when the window has just opened; the error of a refusal is one line for people. */
+  async ask<T>(command: string, argument: object = {}): Promise<T> {
+    if (!this.server && this.state === "starting") await this.started();
+    if (!this.server) throw new Error(this.message || "the server of rgt is not running");
     return this.server.ask<T>(command, argument);
+  }
+
+  private started(): Promise<void> {
+    return new Promise((done) => {
+      const heard = this.onDidChange(() => {
+        if (!this.server && this.state === "starting") return;
+        heard.dispose();
+        done();
+      });
+    });
   }
 
   connect(server: Server | undefined): void {
