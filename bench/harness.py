@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 from tests.eventually import eventually
 from tests.repos import make_repo
+from tests.scratch import scratch_dir
 from tests.town import RGT, LiveTown
 
 QUICK = bool(os.environ.get("BENCH_QUICK"))
@@ -35,21 +34,19 @@ def count(full: int) -> int:
 @contextlib.contextmanager
 def scratch(env: Mapping[str, str] | None = None) -> Iterator[LiveTown]:
     """A town that does not run yet, in a home of its own; afterwards nothing of it is left."""
-    root = Path(tempfile.mkdtemp(prefix="rgtb-", dir="/tmp"))
-    town = LiveTown(root, dict(env or {}))
-    (root / "gitconfig").write_text("[user]\nname = Bench\nemail = bench@example.org\n[init]\ndefaultBranch = main\n")
-    town.home.runtimes.mkdir(parents=True, mode=0o700)
-    town.home.town_toml.write_text(LIMITS)
-    events = root / "events"
-    events.mkdir()
-    preset = AGENT.format(agent=json.dumps(str(HERE / "agent.sh")), events=json.dumps(str(events)))
-    (town.home.runtimes / "bench.toml").write_text(preset)
-    try:
-        yield town
-    finally:
-        town.run("stop")
-        eventually(lambda: not town.leftovers(), 20, 0.1, f"left behind: {town.leftovers()}")
-        shutil.rmtree(root)
+    with scratch_dir("rgtb-") as root:
+        town = LiveTown(root, dict(env or {}))
+        town.home.runtimes.mkdir(parents=True, mode=0o700)
+        town.home.town_toml.write_text(LIMITS)
+        events = root / "events"
+        events.mkdir()
+        preset = AGENT.format(agent=json.dumps(str(HERE / "agent.sh")), events=json.dumps(str(events)))
+        (town.home.runtimes / "bench.toml").write_text(preset)
+        try:
+            yield town
+        finally:
+            town.run("stop")
+            eventually(lambda: not town.leftovers(), 20, 0.1, f"left behind: {town.leftovers()}")
 
 
 @contextlib.contextmanager

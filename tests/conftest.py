@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from rgt.model.home import Home
 from tests.repos import make_repo
-from tests.scratch import scratch_env
+from tests.scratch import scratch_dir, scratch_env
 from tests.town import LiveTown
 
 KEPT = ("PATH", "LANG", "TERM", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST")
@@ -20,21 +18,19 @@ KEPT = ("PATH", "LANG", "TERM", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTES
 
 @pytest.fixture
 def tmp() -> Iterator[Path]:
-    """A private directory with a short path (unix sockets bear about 100 bytes), removed afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    """A private directory, removed afterwards."""
+    with scratch_dir() as path:
+        yield path
 
 
 @pytest.fixture(autouse=True)
 def gitenv(tmp: Path) -> Iterator[None]:
-    """The environment of the test itself, rebuilt from nothing, and a git identity of its own."""
+    """The environment of the test itself, rebuilt from nothing."""
     before = dict(os.environ)
     keep = {k: before[k] for k in KEPT if k in before}
     os.environ.clear()
     os.environ.update(keep)
     os.environ.update(scratch_env(tmp))
-    (tmp / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n")
     yield
     os.environ.clear()
     os.environ.update(before)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from tests.claude.alone import Alone
 from tests.claude.stub import Stub, script, stub
 from tests.repos import make_repo
 from tests.runtimes.stage import Stage
+from tests.scratch import scratch_dir
 from tests.town import LiveTown
 
 PROGRAM = Path(sys.prefix) / "claude-code" / "claude"
@@ -49,22 +48,20 @@ def api() -> Iterator[Stub]:
 @pytest.fixture(scope="module")
 def claude(api: Stub) -> Iterator[LiveTown]:
     """A running town with a rig, whose default runtime is Claude Code."""
-    root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
-    (root / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n")
-    env = {"ANTHROPIC_API_KEY": KEY, "CLAUDE_CODE_MAX_RETRIES": "1"}
-    live = LiveTown(root, env)
-    live.env["PATH"] = f"{PROGRAM.parent}{os.pathsep}{live.env['PATH']}"
-    live.home.config.mkdir(parents=True)
-    live.home.town_toml.write_text(f'[runtime]\ndefault = "claude"\n[runtime.claude]\nbase_url = "{api.url}"\n')
-    try:
-        live.rgt("start")
-        make_repo(root / "repo")
-        live.add_rig(RIG, root / "repo", "test=test ! -e bad.txt")
-        yield live
-        live.stop()
-    finally:
-        live.run("stop")
-        shutil.rmtree(root, ignore_errors=True)
+    with scratch_dir() as root:
+        env = {"ANTHROPIC_API_KEY": KEY, "CLAUDE_CODE_MAX_RETRIES": "1"}
+        live = LiveTown(root, env)
+        live.env["PATH"] = f"{PROGRAM.parent}{os.pathsep}{live.env['PATH']}"
+        live.home.config.mkdir(parents=True)
+        live.home.town_toml.write_text(f'[runtime]\ndefault = "claude"\n[runtime.claude]\nbase_url = "{api.url}"\n')
+        try:
+            live.rgt("start")
+            make_repo(root / "repo")
+            live.add_rig(RIG, root / "repo", "test=test ! -e bad.txt")
+            yield live
+            live.stop()
+        finally:
+            live.run("stop")
 
 
 @pytest.fixture

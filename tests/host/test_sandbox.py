@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.runtime import Preset
 from tests.repos import make_rig, sh
+from tests.scratch import scratch_dir
 
 bubblewrap = pytest.mark.skipif(bool(unusable()) and "CI" not in os.environ, reason=unusable())
 
@@ -53,10 +53,9 @@ class Box:
 @pytest.fixture
 def place(tmp: Path) -> Iterator[Path]:
     """A directory that is not in /tmp, which an agent in a sandbox does not see."""
-    path = Path(tempfile.mkdtemp(prefix="rgt-", dir="/var/tmp"))
-    os.environ["GIT_CONFIG_GLOBAL"] = shutil.copy(str(tmp / "gitconfig"), str(path))
-    yield path
-    shutil.rmtree(path)
+    with scratch_dir(place="/var/tmp") as path:
+        os.environ["GIT_CONFIG_GLOBAL"] = str(path / "gitconfig")
+        yield path
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from tests.lsp.test_acting import in_range
 from tests.lsp.test_features import has
 from tests.lsp.test_story import GATE, TEST, TILL, becomes, stands
 from tests.repos import make_repo
+from tests.scratch import scratch_dir
 from tests.town import LiveTown, change, steps
 
 
@@ -38,27 +37,26 @@ class SentBack:
 
 @pytest.fixture(scope="module")
 def sent(shared: LiveTown) -> Iterator[SentBack]:
-    root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
-    repo = root / "repo"
-    make_repo(repo, {"till.py": TILL, "test_till.py": TEST})
-    shared.found_rig("back", source={"path": str(repo)}, gate=[GATE], max_attempts=1)
-    shared.rgt("mq", "pause", "back")
-    lands = shared.create("a name", change("till.py", "def total(things):\n    return sum(things)\n"))
-    clashes = shared.create("another", change("till.py", "# mine\ndef total(mine):\n    return sum(mine)\n"))
-    fails = shared.create("worse", change("test_till.py", TEST.replace("3)", "4)")))
-    for item in (lands, clashes, fails):
-        shared.sling(item, target="back")
-        shared.becomes(item, "submitted")
-    shared.rgt("mq", "resume", "back")
-    shared.becomes(lands, "merged")
-    for item in (clashes, fails):
-        shared.becomes(item, "blocked")
-    worktrees = shared.home.rig("back").worktrees
-    trees = {i: worktrees / shared.item(i)["address"].split("/")[1] for i in (clashes, fails)}
-    yield SentBack(repo, clashes, fails, trees)
-    for item in (clashes, fails):
-        shared.rgt("work", "close", item)
-    shutil.rmtree(root)
+    with scratch_dir() as root:
+        repo = root / "repo"
+        make_repo(repo, {"till.py": TILL, "test_till.py": TEST})
+        shared.found_rig("back", source={"path": str(repo)}, gate=[GATE], max_attempts=1)
+        shared.rgt("mq", "pause", "back")
+        lands = shared.create("a name", change("till.py", "def total(things):\n    return sum(things)\n"))
+        clashes = shared.create("another", change("till.py", "# mine\ndef total(mine):\n    return sum(mine)\n"))
+        fails = shared.create("worse", change("test_till.py", TEST.replace("3)", "4)")))
+        for item in (lands, clashes, fails):
+            shared.sling(item, target="back")
+            shared.becomes(item, "submitted")
+        shared.rgt("mq", "resume", "back")
+        shared.becomes(lands, "merged")
+        for item in (clashes, fails):
+            shared.becomes(item, "blocked")
+        worktrees = shared.home.rig("back").worktrees
+        trees = {i: worktrees / shared.item(i)["address"].split("/")[1] for i in (clashes, fails)}
+        yield SentBack(repo, clashes, fails, trees)
+        for item in (clashes, fails):
+            shared.rgt("work", "close", item)
 
 
 async def everything(client: Editor) -> dict[str, list[dict[str, Any]]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from rgt.cli.demo_picture import WIDTH, lines, picture
 from tests.eventually import eventually
 from tests.neovim.neovim import LENSES, NVIM, PLUGIN
 from tests.repos import make_repo
+from tests.scratch import scratch_dir
 from tests.town import LiveTown, change, steps
 
 LINES = 32
@@ -55,33 +54,33 @@ vim.lsp.enable('rgt')
 
 def main(into: Path) -> None:
     """Make a town, show it, draw what is on the screen."""
-    root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
-    os.environ["GIT_CONFIG_GLOBAL"] = str(root / "gitconfig")
-    (root / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n")
-    town = LiveTown(root)
-    tmux = ["tmux", "-S", str(root / "screen"), "-f", os.devnull]
-    try:
-        files = at_work(town)
-        (root / "config/nvim").mkdir(parents=True)
-        (root / "config/nvim/init.lua").write_text(INIT)
-        dirs = {f"XDG_{n}_HOME": str(root / n.lower()) for n in ("CONFIG", "DATA", "STATE", "CACHE")}
-        env = {**town.env, **dirs, "RGT_PLUGIN": str(PLUGIN), "COLORTERM": "truecolor"}
-        size = ["-x", str(WIDTH), "-y", str(LINES)]
-        start = ["new-session", "-d", *size, f"cd {root}/till && exec {NVIM} --listen {root}/vim till.py"]
-        subprocess.run([*tmux, *start], env=env, check=True, timeout=20)
-        vim = eventually(lambda: connected(root / "vim"))
-        eventually(lambda: "asks you" in vim.exec_lua(LENSES, 0), 30)
-        screens = {"failure": failure(vim, files), "town": page(vim)}
-        into.mkdir(parents=True, exist_ok=True)
-        for name, (title, show) in screens.items():
-            show()
-            vim.command("redraw!")
-            text = eventually(lambda: shown(tmux, env))
-            (into / f"{name}.svg").write_text(picture([(0.0, lines(Text.from_ansi(text)))], title), encoding="utf-8")
-    finally:
-        subprocess.run([*tmux, "kill-server"], capture_output=True, timeout=20)
-        town.stop()
-        shutil.rmtree(root, ignore_errors=True)
+    with scratch_dir() as root:
+        os.environ["GIT_CONFIG_GLOBAL"] = str(root / "gitconfig")
+        town = LiveTown(root)
+        tmux = ["tmux", "-S", str(root / "screen"), "-f", os.devnull]
+        try:
+            files = at_work(town)
+            (root / "config/nvim").mkdir(parents=True)
+            (root / "config/nvim/init.lua").write_text(INIT)
+            dirs = {f"XDG_{n}_HOME": str(root / n.lower()) for n in ("CONFIG", "DATA", "STATE", "CACHE")}
+            env = {**town.env, **dirs, "RGT_PLUGIN": str(PLUGIN), "COLORTERM": "truecolor"}
+            size = ["-x", str(WIDTH), "-y", str(LINES)]
+            start = ["new-session", "-d", *size, f"cd {root}/till && exec {NVIM} --listen {root}/vim till.py"]
+            subprocess.run([*tmux, *start], env=env, check=True, timeout=20)
+            vim = eventually(lambda: connected(root / "vim"))
+            eventually(lambda: "asks you" in vim.exec_lua(LENSES, 0), 30)
+            screens = {"failure": failure(vim, files), "town": page(vim)}
+            into.mkdir(parents=True, exist_ok=True)
+            for name, (title, show) in screens.items():
+                show()
+                vim.command("redraw!")
+                text = eventually(lambda: shown(tmux, env))
+                (into / f"{name}.svg").write_text(
+                    picture([(0.0, lines(Text.from_ansi(text)))], title), encoding="utf-8"
+                )
+        finally:
+            subprocess.run([*tmux, "kill-server"], capture_output=True, timeout=20)
+            town.stop()
 
 
 def at_work(town: LiveTown) -> dict[str, str]:

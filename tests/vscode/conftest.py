@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,13 @@ import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from tests.repos import make_repo
+from tests.scratch import scratch_dir
 from tests.town import RGT, LiveTown
 from tests.vscode.page import CHROMIUM, FLAGS, VSCode, Window, lacking, settings_of
 
 FILES = {"README.md": "# sample\n", "src/app.py": "print('hello')\n", ".gitignore": ".vscode/\n"}
 CI = bool(os.environ.get("CI"))
 """Whether this is a run that lets changes in; the environment of a test itself does not say so any more."""
-GITCONFIG = "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n"
 
 
 @pytest.fixture(scope="package")
@@ -32,10 +30,8 @@ def present() -> None:
 @pytest.fixture(scope="package")
 def place(present: None) -> Iterator[Path]:
     """A private directory with a short path."""
-    root = Path(tempfile.mkdtemp(prefix="rgt-", dir="/tmp"))
-    (root / "gitconfig").write_text(GITCONFIG)
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
+    with scratch_dir() as root:
+        yield root
 
 
 @pytest.fixture(scope="package")

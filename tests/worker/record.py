@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import tempfile
 from pathlib import Path
 
 from temporalio.client import WorkflowHistory
@@ -16,6 +15,7 @@ from rgt.client.temporal import connect
 from rgt.host.config import read_env
 from tests.eventually import eventually
 from tests.repos import make_repo
+from tests.scratch import scratch_dir
 from tests.town import LiveTown, change, steps
 
 WHERE = Path(__file__).parent.parent / "histories"
@@ -74,10 +74,8 @@ async def histories(town: LiveTown) -> list[WorkflowHistory]:
 
 def main() -> None:
     """Record a town from nothing."""
-    with tempfile.TemporaryDirectory(prefix="rgt-", dir="/tmp") as directory:
-        root = Path(directory)
+    with scratch_dir() as root:
         town = LiveTown(root)
-        (root / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.org\n")
         make_repo(root / "repo")
         town.rgt("start")
         try:
@@ -90,7 +88,7 @@ def main() -> None:
         old.unlink()
     for number, history in enumerate(sorted(found, key=lambda h: h.workflow_id)):
         kind = history.workflow_id.partition("/")[0]
-        text = history.to_json().replace(directory, "/home/someone")
+        text = history.to_json().replace(str(root), "/home/someone")
         (WHERE / f"{number:02}-{kind}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         print(f"{history.workflow_id}: {len(history.events)} events")
 
