@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rgt.host import nolinks, trees
+from rgt.host.disk import apart
 from rgt.host.git import NO_HOOKS, Tree, git, try_git
 from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
 from rgt.host.saving import describe, live_inside, repositories, snapshot
@@ -45,6 +46,7 @@ async def prepare(rig: RigHome, name: str, item: str, branch: str, base: str) ->
             return where
         await _put_aside(rig, where, branch)
         where.parent.mkdir(parents=True, exist_ok=True)
+        apart(where.parent)
         if not await _take_from_pool(rig, where, item, branch, base):
             await _add(rig, where, item, branch, base)
     return where
@@ -105,6 +107,7 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
 async def fill_pool(rig: RigHome, target: str, n: int) -> None:
     """Make worktrees at the target's head until `n` wait in the pool; other makers get their turn in between."""
     rig.pool.mkdir(parents=True, exist_ok=True)
+    apart(rig.pool)
     while True:
         async with hub_locked(rig):
             if len(_pooled(rig)) >= n:
