@@ -1,4 +1,4 @@
-"""SIGKILL to the worker → a new one answers; its agents live on."""
+"""SIGKILL to the worker, or to Temporal → there is an answer again; the agents live on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 
 from bench.figures import Figure
 from bench.harness import PYTHON, Gateway, count, fifo, let_go, live, many_items, repository, running_since, wait_for
@@ -27,41 +28,43 @@ def run() -> list[Figure]:
         for item in items:
             running_since(town, item)
         before = {a["id"]: a["pid"] for a in town.working(len(items))}
-        ready, floor = [], []
+        ready, floor, known = [], [], []
         for _ in range(count(10)):
             floor.append(imports(town))
-            ready.append(killed(town))
+            ready.append(killed(town, "worker", lambda: _answers(town, "rows")))
+            known.append(killed(town, "temporal", lambda: _answers(town, "work.show", id=items[0])))
         after = {a["id"]: a["pid"] for a in town.working(len(items))}
         assert before == after, (before, after)
         for item in items:
             let_go(town, item)
-    limits = {"median": 1000.0}
     note = f"{len(before)} agents unharmed"
+    name = "a Python that imports what a worker does"
     return [
-        Figure("worker SIGKILL → ready", ready, "a Python that imports what a worker does", floor, limits, note=note)
+        Figure("worker SIGKILL → ready", ready, name, floor, {"median": 1000.0}, note=note),
+        Figure("Temporal SIGKILL → an item is shown", known, limits={"max": 1500.0}, note=note),
     ]
 
 
-def killed(town: LiveTown) -> float:
-    """Kill the worker; milliseconds until the next one answers a question about the town."""
-    pid = town.pid("worker")
+def killed(town: LiveTown, daemon: str, answers: Callable[[], bool]) -> float:
+    """Kill one of the two; milliseconds until the next one `answers`."""
+    pid = town.pid(daemon)
     began = time.perf_counter()
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: _answers(town), 60)
+    wait_for(lambda: town.pid(daemon) != pid and answers(), 60)
     took = (time.perf_counter() - began) * 1e3
-    assert town.pid("worker") != pid
     time.sleep(supervisor.HEALTHY + 0.5)  # before, a supervisor would wait longer and longer
     return took
 
 
-def _answers(town: LiveTown) -> bool:
+def _answers(town: LiveTown, op: str, **args: str) -> bool:
+    """Whether the town answers this question; the rows are the worker's own, an item is asked of Temporal."""
     try:
         gateway = Gateway(town)
     except OSError:
         return False
     try:
-        return bool(gateway.call("rows")["rows"])
-    except (OSError, ValueError):
+        return bool(gateway.call(op, **args))
+    except (OSError, ValueError, AssertionError):
         return False
     finally:
         gateway.close()
