@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 from tests.eventually import eventually
 from tests.town import LiveTown, change
+
+MANY = 60
 
 
 def test_an_item_is_created_slung_done_tested_and_merged(town: LiveTown, repo: Path) -> None:
@@ -17,3 +21,18 @@ def test_an_item_is_created_slung_done_tested_and_merged(town: LiveTown, repo: P
     assert merged["sha"] == town.hub_target("api") == town.git("rev-parse", "main", cwd=repo)
     assert (repo / "new.txt").read_text() == "hello\n"
     eventually(lambda: town.ask("mq", "list") == [], what="the entry leaves the queue")
+
+
+def test_many_items_at_once_may_need_one_that_has_landed(town: LiveTown, repo: Path) -> None:
+    """Each looks up how it ended; with as many at it as the worker does at a time, none may wait for another."""
+    town.add_rig("api", repo)
+    first = town.create("first", change("new.txt", "hello\n"))
+    town.sling(first, target="api")
+    town.becomes(first, "merged")
+    with socket.socket(socket.AF_UNIX) as gateway, gateway.makefile("r") as answers:
+        gateway.connect(str(town.home.socket))
+        for n in range(MANY):
+            request = {"v": "1", "id": n, "op": "work.create", "args": {"title": f"after it, {n}", "needs": [first]}}
+            gateway.sendall(json.dumps(request).encode() + b"\n")
+        ids = {json.loads(answers.readline())["ok"]["value"]["id"] for _ in range(MANY)}
+    eventually(lambda: [r["needs"] for r in town.ask("work", "list") if r["id"] in ids] == [[]] * len(ids), 15)

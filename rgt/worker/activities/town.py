@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -80,14 +80,22 @@ class TownActivities:
 
     @activity.defn(name="ended_state")
     async def ended_state(self, workflow: str) -> str:
-        """State in which an item ended; `closed` when nothing is known of it any more."""
+        """State in which an item ended; `closed` when nothing is known of it any more.
+
+        It is what its workflow gave back. To ask a workflow that has ended, the worker would have to live through it
+        again, while the one that waits for this keeps others from their turn."""
+        handle = self.client.get_workflow_handle(workflow)
         try:
-            shown = await self.client.get_workflow_handle(workflow).query("show", result_type=dict)
+            if await self._runs(workflow):
+                shown = await handle.query("show", result_type=dict)
+                return str(shown["state"])
+            return str(await handle.result())
+        except WorkflowFailureError:
+            return "closed"
         except RPCError as e:
             if e.status != RPCStatusCode.NOT_FOUND:
                 raise
             return "closed"
-        return str(shown["state"])
 
     @activity.defn(name="reopen_rigs")
     async def reopen_rigs(self, rigs: dict[str, str]) -> list[str]:
