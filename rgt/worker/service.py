@@ -55,6 +55,9 @@ log = logging.getLogger(__name__)
 STICKY = timedelta(seconds=2)
 LATELY = 10_000
 """Milliseconds after its last change in which an item may still be busy."""
+AT_ONCE = 10
+"""Workflow tasks that the worker takes at the same time. With a hundred, each of a hundred changes is told when all are
+made; with ten, the first are told while the last still wait. No activity that a task waits for may ask a workflow."""
 SETTLED_WITHIN = 2.0
 """Seconds that a worker waits, when it is told to end, for what its entities are at."""
 
@@ -177,6 +180,7 @@ def _town_worker(client: Client, town: TownActivities) -> Worker:
         activities=[town.tell, town.plan, town.admit, town.check_proof, town.ended_state, town.reopen_rigs],
         workflow_runner=sandbox(),
         max_cached_workflows=5000,
+        max_concurrent_workflow_tasks=AT_ONCE,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
