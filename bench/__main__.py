@@ -19,6 +19,7 @@ ALL = (
     "feed",
     "lsp",
     "neovim",
+    "vscode",
     "verdict",
     "recovery",
     "idle",

@@ -112,6 +112,11 @@ class VSCode:
             self._process.wait(10)
         self._log.close()
 
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        return self._process.pid
+
     def install(self, vsix: Path) -> None:
         """Install an extension."""
         command = [*self._command(), "--install-extension", str(vsix)]
