@@ -33,6 +33,10 @@ def main() -> int:
         print(f"rgt: {e.line()}", file=sys.stderr)
         return e.exit_code
 
+    from rgt.lsp import late
+
+    late.load()
+
     from rgt.lsp import features
     from rgt.lsp.server import RgtServer
 
