@@ -13,7 +13,6 @@ from rgt.host.sessions import session_name
 from rgt.host.tmux import Tmux
 from rgt.lsp import runs, worktrees
 from rgt.lsp.details import Detail
-from rgt.lsp.mending import fixes
 from rgt.lsp.town import OVER, Town
 from rgt.model.costs import brief
 from rgt.model.errors import RgtError
@@ -196,7 +195,7 @@ def facts(town: Town, row: Row, detail: Detail | None) -> Iterator[str]:
         yield f"rig {row.rig}, {row.priority}" + (f", attempt {row.attempt}" if row.attempt else "")
     if row.fixes:
         yield f"fixes {row.fixes}"
-    for fix in fixes(town.rows("work"), row.id):
+    for fix in town.fixes(row.id):
         yield f"fixed by {fix.id}, {words(fix)}"
     if row.needs:
         yield f"waits for {', '.join(row.needs)}"

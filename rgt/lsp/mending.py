@@ -5,18 +5,13 @@ from __future__ import annotations
 from rgt.model import operations as ops
 from rgt.model.diagnostics import Diagnostic
 from rgt.model.problems import Problem
-from rgt.model.rows import Row, cut
+from rgt.model.rows import cut
 
 PLACES = 20
 """Places that a fix is told of."""
 TITLE = 120
 WORKED_ON = ("queued", "assigned", "in_progress")
 """States of an item whose author has got it back, or is about to."""
-
-
-def fixes(rows: list[Row], item: str) -> list[Row]:
-    """The items that are to put this one right."""
-    return [r for r in rows if r.kind == "work" and r.fixes == item]
 
 
 def new_fix(problem: Problem, chosen: Diagnostic | None) -> ops.WorkCreate:

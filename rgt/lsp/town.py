@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -37,6 +37,7 @@ class Seen:
     agents: dict[str, Row] = field(default_factory=dict)
     line: list[tuple[int, Row]] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
+    fixes: dict[str, list[Row]] = field(default_factory=dict)
 
 
 class Town:
@@ -86,6 +87,10 @@ class Town:
         """Place of an item in the queue of its rig, from 1; 0 for none."""
         return self._seen().places.get(id, 0)
 
+    def fixes(self, id: str) -> list[Row]:
+        """The items that are to put this one right."""
+        return self._seen().fixes.get(id, [])
+
     def needs(self) -> list[Need]:
         """What waits for a person."""
         return needs(self.rows())
@@ -106,7 +111,11 @@ class Town:
         if self._index.version != self.version:
             line = in_line(self.rows("entry"))
             agents = {r.item: r for r in self.rows("polecat", "crew") if r.item}
-            self._index = Seen(self.version, agents, line, {r.item: place for place, r in line})
+            fixes = defaultdict(list)
+            for row in self.rows("work"):
+                if row.fixes:
+                    fixes[row.fixes].append(row)
+            self._index = Seen(self.version, agents, line, {r.item: place for place, r in line}, fixes)
         return self._index
 
     # --- changing

@@ -16,7 +16,7 @@ from pygls.workspace import TextDocument
 from rgt.host.shown import Shown
 from rgt.lsp.acts import as_actions, wants_fixes
 from rgt.lsp.failures import Finder, Page, announced, diagnostic
-from rgt.lsp.mending import WORKED_ON, fixes, new_fix
+from rgt.lsp.mending import WORKED_ON, new_fix
 from rgt.lsp.registry import PREFIX, Command, add, link
 from rgt.lsp.town import OVER, Health
 from rgt.model import operations as ops
@@ -209,7 +209,7 @@ class Failures:
 
     def _begun(self, item: str) -> Row | None:
         """A fix that is under way."""
-        return next((r for r in fixes(self._server.town.rows("work"), item) if r.state not in OVER), None)
+        return next((r for r in self._server.town.fixes(item) if r.state not in OVER), None)
 
     async def _problem(self, id: str) -> Problem:
         """What there is against an item; refused when that is nothing."""

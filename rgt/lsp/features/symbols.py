@@ -75,7 +75,8 @@ def register(server: RgtServer) -> None:
 def matching(server: RgtServer, query: str) -> list[Row]:
     """Rows whose id or title holds every word of the query; open work and agents first."""
     words = query.lower().split()
-    rows = [r for r in server.town.rows(*KINDS) if all(w in f"{r.id} {r.title} {r.state}".lower() for w in words)]
+    known = ((r, f"{r.id} {r.title} {r.state}".lower()) for r in server.town.rows(*KINDS))
+    rows = [r for r, text in known if all(w in text for w in words)]
     rows.sort(key=lambda r: (r.kind == "work" and r.state in OVER, -r.updated))
     return rows[: MOST if server.documents.virtual else FILES]
 
