@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-JOBS ?= 2
+# More than the two cores of a small machine: most tests wait for something.
+JOBS ?= 3
 RUNTIMES ?= $(CURDIR)/.runtimes
 EDITORS := $(CURDIR)/.editors
 ARGS ?=

@@ -14,6 +14,8 @@ import psutil
 from bench.figures import Figure
 from bench.harness import Gateway, count, live, many_items, timed
 from tests.lsp.test_life import Wire
+from tests.lsp.toml.files import RIG
+from tests.model import test_config
 from tests.town import LiveTown
 
 EDITOR = "neovim-0.11"
@@ -34,6 +36,7 @@ def run() -> list[Figure]:
                 ),
                 *requests(server, ids),
                 change(town, server, ids),
+                mistakes(),
                 memory(server, 1000),
                 edits(server),
             ]
@@ -141,6 +144,18 @@ def change(town: LiveTown, server: Wire, ids: list[str]) -> Figure:
         watching.close()
         gateway.close()
     return Figure("a state changes → the editor is told", taken, limits={"p95": 150})
+
+
+def mistakes() -> Figure:
+    """What is wrong in a rig.toml of 300 lines, of which each answer has another text."""
+    gates = "".join(f'\n[[gate]]\nname = "g{n}"\n# which\nrun = "pytest {n}"\ntimeout = "10m"\n' for n in range(43))
+    taken = []
+    for n in range(count(100) + 1):
+        changed = f"{test_config.RIG}{gates}\n# {n}\nslots = {n}"
+        began = time.perf_counter()
+        RIG.diagnostics(changed)
+        taken.append((time.perf_counter() - began) * 1e3)
+    return Figure("rgt lsp: mistakes in a rig.toml of 300 lines", taken[1:], limits={"median": 5})
 
 
 def memory(server: Wire, items: int) -> Figure:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
 import pytest
 from pygls.exceptions import JsonRpcException
 
@@ -165,18 +164,6 @@ def test_an_editor_that_is_not_among_our_processes_is_no_dead_one(nowhere: dict[
         assert server.answer(1)["result"] is None
     finally:
         server.close()
-
-
-def test_initialize_is_answered_before_anything_else_is_done(nowhere: dict[str, str]) -> None:
-    """The limit is 0.8 s (`bench/lsp.py`); on a machine that does other things too, of its own time."""
-    taken = []
-    for _ in range(3):
-        server = Wire(nowhere, "--stdio")
-        server.begin()
-        spent = psutil.Process(server.process.pid).cpu_times()
-        taken.append(spent.user + spent.system)
-        server.close()
-    assert min(taken) < 0.8
 
 
 def test_without_a_town_it_says_what_is_missing(wire: Wire) -> None:

@@ -238,7 +238,7 @@ def test_half_a_file_and_a_death_leave_notes_for_the_next(short: LiveTown) -> No
     assert "1. the agent died (signal 9)" in primed
     assert "first half" in primed
     assert (inside.cwd / "half.txt").read_text() == "01234"
-    town.rgt("unsling", item)
+    town.rgt("work", "close", item)
 
 
 def test_many_events_are_few_in_history(short: LiveTown) -> None:

@@ -34,5 +34,7 @@ def test_many_items_at_once_may_need_one_that_has_landed(town: LiveTown, repo: P
         for n in range(MANY):
             request = {"v": "1", "id": n, "op": "work.create", "args": {"title": f"after it, {n}", "needs": [first]}}
             gateway.sendall(json.dumps(request).encode() + b"\n")
-        ids = {json.loads(answers.readline())["ok"]["value"]["id"] for _ in range(MANY)}
+        told = [json.loads(answers.readline()) for _ in range(MANY)]
+    assert [t["error"] for t in told if "error" in t] == []
+    ids = {t["ok"]["value"]["id"] for t in told}
     eventually(lambda: [r["needs"] for r in town.ask("work", "list") if r["id"] in ids] == [[]] * len(ids), 15)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -99,16 +98,3 @@ def test_every_prefix_of_a_file_is_understood(service: Service, text: str) -> No
 def test_no_text_makes_it_stumble(case: tuple[Service, str], where: float) -> None:
     service, text = case
     everything(service, text, int(where * len(text)))
-
-
-def test_a_file_of_300_lines_takes_5_ms() -> None:
-    gates = "".join(f'\n[[gate]]\nname = "g{n}"\n# which\nrun = "pytest {n}"\ntimeout = "10m"\n' for n in range(43))
-    text = test_config.RIG + gates
-    assert text.count("\n") >= 290
-    times = []
-    for n in range(20):
-        changed = f"{text}\n# {n}\nslots = {n}"
-        start = time.perf_counter()
-        RIG.diagnostics(changed)
-        times.append(time.perf_counter() - start)
-    assert min(times) <= 0.005
