@@ -6,9 +6,12 @@ what is made later is the same."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import attrs
+
+ONE = threading.RLock()
 
 
 def load() -> None:
@@ -32,8 +35,7 @@ class Fields:
     """In the place of a class's fields until somebody asks for them."""
 
     def __get__(self, one: object, cls: type[Any]) -> Any:
-        owner = next(c for c in cls.__mro__ if c.__dict__.get("__attrs_attrs__") is self)
-        complete(owner)
+        complete(next((c for c in cls.__mro__ if c.__dict__.get("__attrs_attrs__") is self), cls))
         return cls.__attrs_attrs__
 
 
@@ -50,10 +52,13 @@ def late(cls: type[Any]) -> type[Any]:
 
 
 def complete(cls: type[Any]) -> None:
-    """Make a class what `attrs.define` would have made of it, but for slots: those need another class."""
+    """Make a class what `attrs.define` would have made of it, but for slots: those need another class. Of threads that
+    come at once, one does it."""
     from lsprotocol import types
 
-    del cls.__init__, cls.__attrs_attrs__
-    attrs.define(cls, slots=False)
-    # It puts something of its own into the names.
-    attrs.resolve_types(cls, dict(types.ALL_TYPES_MAP), {})
+    with ONE:
+        if not isinstance(cls.__dict__.get("__attrs_attrs__"), Fields):
+            return
+        attrs.define(cls, slots=False, init=True)  # without saying so, the method that is there would stay
+        # It puts something of its own into the names.
+        attrs.resolve_types(cls, dict(types.ALL_TYPES_MAP), {})
