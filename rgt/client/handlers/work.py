@@ -28,8 +28,11 @@ async def _work_create(d: Reach, a: ops.WorkCreate, who: Identity, op_id: str) -
             raise RgtError("usage", said, "what fixes it is of the same rig")
         fields["fixes"], fields["rig"] = bad.id, fields["rig"] or bad.rig
     fields["needs"] = [await d.item(n) for n in a.needs]
-    for need in fields["needs"]:
-        await d.work(need)
+    if fields["needs"]:
+        known = {r.id for r in await d.around.rows() if r.kind == "work"}
+        for need in fields["needs"]:
+            if need not in known:  # it may have ended long ago, or not exist
+                await d.work(need)
     for salt in range(20):
         id = _drawn(f"{op_id}:{salt}")
         work = Work(**fields, id=id, created_by=who.address or "person", op=op_id)
