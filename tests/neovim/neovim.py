@@ -131,6 +131,11 @@ class Neovim:
         """Every question that the person was asked."""
         return list(self.lua("_G.asked"))
 
+    @property
+    def name(self) -> str:
+        """What is in front: its file or page. Asked at once, since what was in front may be gone a moment later."""
+        return str(self.vim.api.buf_get_name(0))
+
     def text(self, buf: int = 0) -> str:
         """What a buffer holds."""
         return "\n".join(self.vim.api.buf_get_lines(buf, 0, -1, False))

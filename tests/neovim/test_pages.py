@@ -18,20 +18,20 @@ def shows(nvim: Neovim, *parts: str, timeout: float = 10) -> None:
     try:
         patiently(lambda: all(p in nvim.text() for p in parts), timeout)
     except AssertionError as e:
-        raise AssertionError(f"no {parts} in {nvim.vim.current.buffer.name}: {nvim.text()}\n{nvim.notes}") from e
+        raise AssertionError(f"no {parts} in {nvim.name}: {nvim.text()}\n{nvim.notes}") from e
 
 
 def test_the_town_is_a_page_and_items_in_it_are_followed(nvim: Neovim, shared: LiveTown) -> None:
     item = shared.create("a page of its own", "", "--rig", "api")
     nvim.rgt("status")
     shows(nvim, "# Town", "## Rig api", f"{item} · open · a page of its own")
-    assert nvim.vim.current.buffer.name == "rgt:/town.md"
+    assert nvim.name == "rgt:/town.md"
     assert nvim.lua("{ vim.bo.buftype, vim.bo.filetype, vim.bo.modifiable }") == ["nofile", "markdown", False]
 
     patiently(lambda: nvim.lua("#vim.lsp.get_clients({ bufnr = 0 })") == 1)
     nvim.vim.funcs.search(item)
     nvim.vim.api.input("<CR>")
-    patiently(lambda: nvim.vim.current.buffer.name == f"rgt:/item/{item}.md")
+    patiently(lambda: nvim.name == f"rgt:/item/{item}.md")
     shows(nvim, f"# {item} a page of its own", "**open**")
 
     # It is read again when the item changes, and has its lens.
@@ -62,7 +62,7 @@ def test_open_goes_to_what_is_named_under_the_cursor(nvim: Neovim, shared: LiveT
     nvim.rgt("open api")
     shows(nvim, "# Merge queue of api")
     nvim.rgt("mq")
-    assert nvim.vim.current.buffer.name == "rgt:/mq/api.md"
+    assert nvim.name == "rgt:/mq/api.md"
 
 
 def test_what_does_not_exist_is_said_on_the_page(nvim: Neovim) -> None:

@@ -99,4 +99,4 @@ def test_what_rgt_installs_is_there_at_the_next_start(editors: Editors, tmp: Pat
     nvim = editors(env, init="vim.opt.runtimepath:remove(os.getenv('RGT_PLUGIN'))", data=str(tmp / "data"))
     assert nvim.vim.funcs.exists(":Rgt") == 2
     nvim.vim.command("help :Rgt-attach")
-    assert nvim.vim.current.buffer.name.endswith("doc/rgt.txt")
+    assert nvim.name.endswith("doc/rgt.txt")

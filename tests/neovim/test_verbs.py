@@ -88,7 +88,7 @@ def test_lines_become_an_item_with_their_place(nvim: Neovim, shared: LiveTown, c
     item = titled(shared, "Add what?")
     assert nvim.asked == [{"prompt": "Title: ", "default": "def add(a, b):"}]
     assert item["description"].startswith("lib/add.py:1-3\n```python\ndef add(a, b):\n")
-    patiently(lambda: nvim.vim.current.buffer.name == f"rgt:/item/{item['id']}.md")
+    patiently(lambda: nvim.name == f"rgt:/item/{item['id']}.md")
 
 
 def test_sling_asks_only_what_it_cannot_know(nvim: Neovim, shared: LiveTown) -> None:
@@ -129,7 +129,7 @@ def test_letters_are_read_answered_and_written(nvim: Neovim, shared: LiveTown, a
     nvim.rgt(f"mail {agent}")
     nvim.vim.current.buffer[:] = ["Dear agent,", "", "here it is."]
     nvim.vim.command("write")
-    patiently(lambda: "rgt-letter" not in nvim.vim.current.buffer.name)
+    patiently(lambda: "rgt-letter" not in nvim.name)
     sent = [x["text"] for x in shared.ask("mail", "inbox", "--agent", agent)]
     assert "Dear agent,\n\nhere it is." in sent
     nvim.rgt(f"mail {agent}")
@@ -169,7 +169,7 @@ def test_a_worktree_is_a_tab_of_its_own(nvim: Neovim, shared: LiveTown, agent: s
     nvim.rgt(f"worktree {agent}")
     patiently(lambda: len(nvim.vim.api.list_tabpages()) == 2)
     assert nvim.vim.funcs.getcwd() == str(tree)
-    assert nvim.vim.current.buffer.name == str(tree / "README.md")
+    assert nvim.name == str(tree / "README.md")
     nvim.vim.command("tabclose")
     assert nvim.vim.funcs.getcwd() != str(tree)
 
