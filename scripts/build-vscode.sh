@@ -7,6 +7,7 @@ editors=$1
 scripts/install-vscode.sh "$editors" node
 PATH=$(cd "$editors/node/bin" && pwd):$PATH
 export PATH
+export NODE_DISABLE_COMPILE_CACHE=1 # else npm leaves one in /tmp
 cd editors/vscode
 if ! cmp -s package-lock.json node_modules/.installed; then
     echo "build-vscode: fetching what the extension is built with"

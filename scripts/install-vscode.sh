@@ -22,6 +22,7 @@ if [ "$("$place/node/bin/node" --version 2>/dev/null)" != "v$node" ]; then
         none "the package index does not give Node $node"
 fi
 export PATH="$place/node/bin:$PATH"
+export NODE_DISABLE_COMPILE_CACHE=1 # else npm leaves one in /tmp
 [ "$only" = node ] && exit 0
 
 if ! command -v chromium >/dev/null; then
