@@ -229,20 +229,24 @@ class Window:
         within.locator(".monaco-button", has_text=re.compile(f"^{re.escape(button)}$")).first.click()
 
     def palette(self, title: str) -> None:
-        """Run a command as a person does: F1, its title, Enter on the line that says exactly that.
+        """Run a command as a person does: F1, its title, Enter on the line that says exactly that."""
+        self._ask("F1", f">{title}", title)
 
-        And once more F1 when what was begun before has taken the keys, such as a terminal that comes to the front."""
+    def _ask(self, key: str, text: str, offered: str) -> None:
+        """Open the quick input by its key, type, and take the line once it is in front.
+
+        Once more when what was begun before has taken the keys, as a terminal does that comes to the front."""
 
         def found() -> bool:
-            self.keys.press("F1")
+            self.keys.press(key)
             try:
-                self.input.fill(f">{title}", timeout=SOON)
-                expect(self._in_front).to_contain_text(title, timeout=SOON)
+                self.input.fill(text, timeout=SOON)
+                expect(self._in_front).to_contain_text(offered, timeout=SOON)
             except (AssertionError, TimeoutError):
                 return False
             return True
 
-        eventually(found, PATIENCE / 1000, what=f"the palette offers {title}")
+        eventually(found, PATIENCE / 1000, what=f"{key} offers {offered}")
         self.keys.press("Enter")
 
     def choose(self, text: str) -> None:
@@ -264,8 +268,7 @@ class Window:
 
     def file(self, name: str) -> None:
         """Open a file of the folder."""
-        self.keys.press("Control+P")
-        self.choose(name)
+        self._ask("Control+P", name, name)
         expect(self.page.locator(".tab.active", has_text=re.compile(f"^{re.escape(name)}"))).to_be_visible()
         self.in_editor()
 
