@@ -17,6 +17,9 @@ from rgt.model.home import Home
 READER_GONE = 141
 """Exit code when nobody reads the answer any more, as shells have it of a program that SIGPIPE ended."""
 
+AGAIN = 5.0
+"""Seconds for a worker that the fast path (`bin/rgt`) has found silent."""
+
 
 def main() -> int:
     """Run one command line; gives its exit code."""
@@ -28,13 +31,14 @@ def main() -> int:
         from rgt.cli.answer import answer
         from rgt.cli.session import RunWorker
         from rgt.client.here import here
+        from rgt.client.socket import PATIENCE
         from rgt.client.town import Call, new_op_id
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Home.of(os.environ)
     argv = sys.argv[1:] or ["--help"]
     try:
-        town, who = here(home, os.environ)
+        town, who = here(home, os.environ, AGAIN if os.environ.pop("RGT_SILENT", "") else PATIENCE)
         cwd = working_directory()
     except RgtError as e:
         print(json.dumps({"error": e.as_dict()}) if "--json" in argv else f"rgt: {e.line()}", file=sys.stderr)

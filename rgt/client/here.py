@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from rgt.client.socket import SocketTown
+from rgt.client.socket import PATIENCE, SocketTown
 from rgt.host.callers import must_be_person
 from rgt.host.config import read_env
 from rgt.model import messages as m
@@ -137,8 +137,8 @@ class Remains:
         return {}
 
 
-def here(home: Home, env: Mapping[str, str]) -> tuple[Outside, Identity]:
-    """The town of this home, and who this process is in it."""
+def here(home: Home, env: Mapping[str, str], patience: float = PATIENCE) -> tuple[Outside, Identity]:
+    """The town of this home, and who this process is in it; a worker may be silent for `patience` seconds."""
     given = env.get("GTR_TOKEN", "")
     who = Identity()
     if not given:
@@ -149,4 +149,4 @@ def here(home: Home, env: Mapping[str, str]) -> tuple[Outside, Identity]:
         except OSError as e:
             raise RgtError("unreachable", f"the town at {home.root} is gone", "leave this session") from e
         who = identify(key, given)
-    return Outside(home, who, SocketTown(home, given), env.get("GTR_WORK_ITEM", "")), who
+    return Outside(home, who, SocketTown(home, given, patience), env.get("GTR_WORK_ITEM", "")), who

@@ -33,6 +33,7 @@ class SocketTown:
 
     home: Home
     token: str = ""
+    patience: float = PATIENCE
 
     async def call(self, operation: Operation[A, R], args: A, op_id: str = "") -> R:
         """Carry out one operation; `unreachable` when no worker answers, or none in time: then nobody knows whether it
@@ -49,7 +50,7 @@ class SocketTown:
                 "token": self.token,
             }
             writer.write(json.dumps(request).encode() + b"\n")
-            answer = await _line(reader, None if operation.lasting else PATIENCE)
+            answer = await _line(reader, None if operation.lasting else self.patience)
         except RgtError as e:
             e.data["op_id"] = op_id
             raise
@@ -64,7 +65,7 @@ class SocketTown:
         reader, writer = await self._open()
         try:
             writer.write(json.dumps({"v": VERSION, "id": 1, "op": "sub", "token": self.token}).encode() + b"\n")
-            patience: float | None = PATIENCE
+            patience: float | None = self.patience
             while True:
                 message = await _line(reader, patience)
                 patience = None
