@@ -1,4 +1,6 @@
-"""Waiting for what must become true, without sleeping for a guess."""
+"""Waiting for what must become true, without sleeping for a guess.
+
+Between two looks lies twice the time that one takes, so that what is waited for has the machine."""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ def eventually(
     """The first true value of `probe`; an AssertionError with the last value after `timeout` seconds."""
     end = time.monotonic() + timeout
     while True:
+        begun = time.monotonic()
         got = probe()
         if got:
             return got
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise AssertionError(f"not within {timeout} s: {what or probe}; last seen: {got!r}")
-        time.sleep(every)
+        time.sleep(max(every, 2 * (now - begun)))
 
 
 async def aeventually(
@@ -33,9 +37,11 @@ async def aeventually(
     """As `eventually`, for a coroutine function."""
     end = time.monotonic() + timeout
     while True:
+        begun = time.monotonic()
         got = await probe()
         if got:
             return got
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise AssertionError(f"not within {timeout} s: {what or probe}; last seen: {got!r}")
-        await asyncio.sleep(every)
+        await asyncio.sleep(max(every, 2 * (now - begun)))

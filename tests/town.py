@@ -20,6 +20,7 @@ from rgt.client.socket import SocketTown
 from rgt.host import daemon
 from rgt.model import operations as ops
 from rgt.model.config import RigConfig
+from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.operations import Operation
 from tests.eventually import eventually
@@ -28,6 +29,7 @@ from tests.scratch import scratch_env
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
 RGT = Path(sys.executable).parent / "rgt"
+WORKING = ("working", "idle", "waiting")
 
 
 @dataclass
@@ -97,6 +99,15 @@ class LiveTown:
         """Carry out one operation through the gateway, without the command line."""
         return asyncio.run(SocketTown(self.home, token).call(operation, args))
 
+    def look(self, operation: Operation[A, R], args: A) -> R | None:
+        """As `call`, for those who wait: None while no worker answers. It costs a twentieth of a command."""
+        try:
+            return self.call(operation, args)
+        except RgtError as e:
+            if e.code != "unreachable":
+                raise
+            return None
+
     def found_rig(self, name: str, **config: Any) -> None:
         """Add a rig with any setting that rig.toml may hold."""
         self.call(ops.RIG_ADD, ops.RigAdd(name=name, config=RigConfig.model_validate(config)))
@@ -121,9 +132,12 @@ class LiveTown:
         """Wait until the item is in one of the states, and the lists say so too."""
 
         def probe() -> dict[str, Any] | None:
-            item = self.item(id)
-            listed = item["state"] in states and {r["id"]: r["state"] for r in self.ask("work", "list")}
-            return item if listed and listed.get(id) == item["state"] else None
+            found = self.look(ops.WORK_SHOW, ops.Id(id=id))
+            if found is None or found.value["state"] not in states:
+                return None
+            listed = self.look(ops.WORK_LIST, ops.WorkFilter())
+            rows = {r.id: r.state for r in listed.rows} if listed else {}
+            return found.value if rows.get(id) == found.value["state"] else None
 
         try:
             return eventually(probe, timeout, 0.1)
@@ -142,13 +156,13 @@ class LiveTown:
     def working(self, count: int = 1, timeout: float = 30) -> list[dict[str, Any]]:
         """Wait until so many polecats run a process; gives them."""
 
-        def probe() -> list[dict[str, Any]] | None:
-            found = [a for a in self.agents("polecat") if a["pid"] and a["state"] in ("working", "idle", "waiting")]
-            return found if len(found) >= count else None
+        def probe() -> bool:
+            rows = self.look(ops.ROWS, ops.RigFilter())
+            mine = [r for r in rows.rows if r.kind == "polecat" and r.pid] if rows else []
+            return len([r for r in mine if r.state in WORKING]) >= count
 
-        found = eventually(probe, timeout, 0.05, f"{count} working polecats, have {self.agents()}")
-        assert found is not None
-        return found
+        eventually(probe, timeout, 0.05, f"{count} working polecats, have {self.agents()}")
+        return [a for a in self.agents("polecat") if a["pid"] and a["state"] in WORKING]
 
     def pid(self, daemon_name: str) -> int:
         """Pid of the supervised `worker` or `temporal`."""
