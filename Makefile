@@ -9,7 +9,7 @@ RUNTIMES ?= $(CURDIR)/.runtimes
 EDITORS := $(CURDIR)/.editors
 ARGS ?=
 
-.PHONY: help demo test test-claude test-runtimes claude emacs lua bubblewrap vscode vsix screens check bench picture clean
+.PHONY: help demo test test-claude test-runtimes soak claude emacs lua bubblewrap vscode vsix screens check bench picture clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -53,6 +53,9 @@ screens: vscode ## the pictures of editors/vscode/README.md, from its tests
 	rm -rf $(EDITORS)/shots
 	RGT_THEME="Default Dark Modern" RGT_SHOTS=$(EDITORS)/shots $(BIN)/pytest tests/vscode/test_story.py
 	$(BIN)/python -m tests.vscode.screens $(EDITORS)/shots
+
+soak: $(READY) ## the long runs that the suite has in short
+	$(BIN)/pytest -m soak $(ARGS)
 
 check: $(READY) ## style and types
 	$(BIN)/ruff check .
