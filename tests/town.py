@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,7 +98,9 @@ class LiveTown:
 
     def call(self, operation: Operation[A, R], args: A, token: str = "") -> R:
         """Carry out one operation through the gateway, without the command line."""
-        return asyncio.run(SocketTown(self.home, token).call(operation, args))
+        # In a thread: an asynchronous test has a loop already.
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(asyncio.run, SocketTown(self.home, token).call(operation, args)).result()
 
     def look(self, operation: Operation[A, R], args: A) -> R | None:
         """As `call`, for those who wait: None while no worker answers. It costs a twentieth of a command."""
