@@ -46,5 +46,13 @@ def load(home: Home, host: str = "") -> Callable[[], int]:
     return lambda: run(serve(home, answer_for, rgt_bin(), host))
 
 
+def prepare() -> None:
+    """Build what the first worker has built one by one, for the next, which is to answer at once."""
+    from rgt.model.base import build
+
+    with kept():
+        build()
+
+
 if __name__ == "__main__":
-    sys.exit(supervisor.main(sys.argv[1:], functools.partial(load, Home.of(os.environ))))
+    sys.exit(supervisor.main(sys.argv[1:], functools.partial(load, Home.of(os.environ)), prepare))

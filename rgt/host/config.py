@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from rgt.model import toml, toml_reader
+from rgt.model.base import Model
 from rgt.model.config import RigConfig, TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -46,7 +47,7 @@ class Setting(NamedTuple):
     """What the key means."""
 
 
-class Env(BaseModel):
+class Env(Model):
     """What runs for a town: `runtime/env.json`, written by `rgt start`. Unknown keys are dropped."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)

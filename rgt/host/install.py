@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from rgt.host.config import said, write_file
 from rgt.host.server import PACKAGE, find_server, server_version
 from rgt.host.tmux import DEFAULT_CONF
+from rgt.model.base import Model
 from rgt.model.config import TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
@@ -29,7 +30,7 @@ AGENTS = ("claude", "codex", "gemini", "opencode", "copilot")
 """Agent programs that rgt brings presets for."""
 
 
-class Check(BaseModel):
+class Check(Model):
     """One thing that was looked at: `ok` is true, false, or None for a warning."""
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +62,7 @@ class Check(BaseModel):
         return cls(ok=False, cause=cause, remedy=remedy, fixable=fixable)
 
 
-class Step(BaseModel):
+class Step(Model):
     """One directory or file of the home, and whether it was made now or kept as it was."""
 
     path: str

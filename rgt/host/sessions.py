@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.host import processes
 from rgt.host.processes import Proc
 from rgt.host.tmux import Pane, Tmux
+from rgt.model.base import Model
 from rgt.model.errors import RgtError
 
 PREFIX = "gtr-"
 NONCE = r"^[A-Za-z0-9_-]{8,64}$"
 
 
-class Launch(BaseModel):
+class Launch(Model):
     """Everything that starts one process of one agent."""
 
     agent: str
@@ -35,7 +36,7 @@ class Launch(BaseModel):
     env: dict[str, str] = Field(default_factory=dict, repr=False)
 
 
-class Session(BaseModel):
+class Session(Model):
     """One session as it is on this machine."""
 
     name: str

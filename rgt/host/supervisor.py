@@ -73,7 +73,7 @@ class Supervisor:
         self.wake, self.wake_in = os.pipe()
         self.die_with_parent = death_signal()
 
-    def run(self, load: Callable[[], Body]) -> int:
+    def run(self, load: Callable[[], Body], prepare: Callable[[], object] | None = None) -> int:
         """Supervise until the program is done or a signal says stop; gives the exit code."""
         for fd in (self.wake, self.wake_in, self.read_end):
             os.set_blocking(fd, False)
@@ -97,6 +97,12 @@ class Supervisor:
                 kill_at = now + 1.0
                 self._kill(signal.SIGKILL)
             until = kill_at if self.child else start_at
+            if self.child and prepare is not None:
+                if now >= born + HEALTHY:
+                    prepare()
+                    prepare = None
+                    continue
+                until = until or born + HEALTHY
             self._wait([self.wake, self.read_end], None if until is None else max(0.0, until - time.monotonic()))
             code = self._reap()
             if code is None:
@@ -256,10 +262,11 @@ def program(argv: list[str]) -> Body:
     return become
 
 
-def main(words: list[str], load: Callable[[], Body] | None = None) -> int:
+def main(words: list[str], load: Callable[[], Body] | None = None, prepare: Callable[[], object] | None = None) -> int:
     """Read `--key value … -- program…` and supervise; with `load`, what it gives is run in the program's place.
 
-    `load` is called once, and must leave no thread running."""
+    `load` is called once, and `prepare` once the first program is `HEALTHY`, for what serves only the next one. Neither
+    may leave a thread running."""
     split = words.index("--")
     options = dict(zip(words[:split:2], words[1:split:2], strict=True))
     log, pidfile, name = Log(options["--log"]), options["--pidfile"], options["--name"]
@@ -269,7 +276,7 @@ def main(words: list[str], load: Callable[[], Body] | None = None) -> int:
         log.write(f"{options['--lock']} is locked by another server\n".encode())
         supervisor.record(WRONG_CONFIGURATION)
         return WRONG_CONFIGURATION
-    code = supervisor.run(load or partial(program, words[split + 1 :]))
+    code = supervisor.run(load or partial(program, words[split + 1 :]), prepare)
     with suppress(FileNotFoundError):
         os.unlink(pidfile)
     return code

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from rgt.host import nolinks
+from rgt.model.base import Model
 from rgt.model.costs import NOTHING, Amount, Price, Usage, minus, plus
 from rgt.model.spending import Line
 from rgt.model.times import iso
@@ -36,14 +37,14 @@ MODEL = 80
 Pricing = Callable[[str], Price | None]
 
 
-class File(BaseModel):
+class File(Model):
     """How far a transcript was read."""
 
     inode: int
     offset: int = 0
 
 
-class Seen(BaseModel):
+class Seen(Model):
     """A request that was counted."""
 
     sum: str
@@ -53,7 +54,7 @@ class Seen(BaseModel):
     amount: list[int]
 
 
-class Book(BaseModel):
+class Book(Model):
     """The account book of one agent."""
 
     id: str

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pygls.exceptions import JsonRpcException
+
+from rgt.model.base import Model
 
 if TYPE_CHECKING:
     from rgt.lsp.server import RgtServer
@@ -18,7 +20,7 @@ log = logging.getLogger(__name__)
 SECTION = "rgt"
 
 
-class Values(BaseModel):
+class Values(Model):
     """The settings of the server. Those of an editor's extension stand in the same section and are not looked at."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", use_attribute_docstrings=True, frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.care import Living
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
@@ -328,7 +329,7 @@ class Crew(Living, Remembering):
             self.is_dead(c)
 
 
-class Seen(BaseModel):
+class Seen(Model):
     """What the witness last heard of an agent."""
 
     item: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from rgt.model.base import Model
 from rgt.model.config import Budget
 from rgt.model.costs import Amount, counted, dollars
 from rgt.model.messages import Message
@@ -18,7 +19,7 @@ NONE = -1
 """In the place of a limit: there is none, whatever town.toml says."""
 
 
-class Limit(BaseModel):
+class Limit(Model):
     """A budget. What is None is not limited."""
 
     usd: float | None = None
@@ -57,7 +58,7 @@ def _limit(value: float) -> float:
     return value
 
 
-class BudgetChange(BaseModel):
+class BudgetChange(Model):
     """Sets a budget; what is not given stays what it was. No name: that of every item, of every rig."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -82,7 +83,7 @@ class Held(Message):
     text: str = ""
 
 
-class BudgetRow(BaseModel):
+class BudgetRow(Model):
     """One budget with what was spent of it."""
 
     scope: Scope
@@ -96,13 +97,13 @@ class BudgetRow(BaseModel):
     source: Literal["town.toml", "set"] = "town.toml"
 
 
-class BudgetList(BaseModel):
+class BudgetList(Model):
     """Budgets that are in force."""
 
     rows: list[BudgetRow]
 
 
-class Budgets(BaseModel):
+class Budgets(Model):
     """Every limit of a town: those of town.toml, and over them what was set since."""
 
     town: Budget = Field(default_factory=Budget)

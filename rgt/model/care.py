@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.costs import Amount, later, total
 from rgt.model.mail import Mailed
 from rgt.model.messages import AgentEvent, SessionEvent
@@ -42,7 +43,7 @@ ANSWER = timedelta(minutes=2)
 DIALOG_SECONDS = 60.0
 
 
-class Care(BaseModel):
+class Care(Model):
     """Why an agent does not work, when something is done about it, and what a person should know."""
 
     why: str = ""

@@ -11,9 +11,10 @@ import json
 import re
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from rgt.model.base import Model
 from rgt.model.fields import (
     Address,
     Branch,
@@ -32,7 +33,7 @@ from rgt.model.mail import MAIL_MINUTES
 from rgt.model.queue import GateSpec
 
 
-class Section(BaseModel):
+class Section(Model):
     """Base of every table: unknown keys are errors, values have the type that the file gives them."""
 
     model_config = ConfigDict(

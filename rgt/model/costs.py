@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from rgt.model.base import Model
 from rgt.model.config import Section
 
 
@@ -95,7 +96,7 @@ DATED = re.compile(r"(\[1m\])?$|(-\d{8}|-latest|@\w+)(\[1m\])?$")
 """What may come behind the name of a model without making another one of it."""
 
 
-class Amount(BaseModel):
+class Amount(Model):
     """What was used: answers, tokens and money. Amounts add up exactly."""
 
     calls: int = 0

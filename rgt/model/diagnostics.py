@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.plain import without_codes
 
 Severity = Literal["error", "warning", "info"]
@@ -19,7 +20,7 @@ ROOM = 12_000
 PATH, SHORT, TEST = 300, 60, 200
 
 
-class Diagnostic(BaseModel):
+class Diagnostic(Model):
     """One problem that a gate has found. Lines and columns count from 1; 0 means that nobody said."""
 
     path: str
@@ -51,7 +52,7 @@ class Diagnostic(BaseModel):
         return f"{text} [{self.code}]" if self.code and self.code not in text else text
 
 
-class Clash(BaseModel):
+class Clash(Model):
     """A place where two sides changed the same lines. The ranges hold first and last line, 0 when there are none."""
 
     path: str
@@ -75,7 +76,7 @@ def _range(first: int, last: int) -> str:
     return f"line {first}" if last <= first else f"lines {first}-{last}"
 
 
-class Kept(BaseModel):
+class Kept(Model):
     """Diagnostics as they are kept, and how many more there were."""
 
     diagnostics: list[Diagnostic] = Field(default_factory=list)

@@ -7,6 +7,7 @@ from zlib import crc32
 
 from pydantic import BaseModel, Field
 
+from rgt.model.base import Model
 from rgt.model.messages import Message, Tell
 from rgt.model.rows import Row
 
@@ -18,7 +19,7 @@ MARKS = 24
 """So many of each: a repeat comes within the batch that was cut off."""
 
 
-class Entity(BaseModel):
+class Entity(Model):
     """State of one workflow, whole: it is what continue-as-new carries."""
 
     rev: int = 0

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.times import iso
@@ -38,7 +39,7 @@ UNREAD = ("pending", "named", "listed")
 """Letters whose text nobody was given."""
 
 
-class Letter(BaseModel):
+class Letter(Model):
     """One letter."""
 
     number: int
@@ -59,7 +60,7 @@ class Letter(BaseModel):
     """It was offered to a hook or a session that is gone: it may be a repeat."""
 
 
-class Word(BaseModel):
+class Word(Model):
     """What the town itself tells an agent, such as to go on; no letter, since it is over with the occasion."""
 
     text: str
@@ -68,7 +69,7 @@ class Word(BaseModel):
     """What the hook that it was given to confirms it with."""
 
 
-class Mailbox(BaseModel):
+class Mailbox(Model):
     """The letters of one receiver, oldest first."""
 
     last: int = 0

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.queue import Entry, GateSpec, Priority, Verdict
 
 
-class Message(BaseModel):
+class Message(Model):
     """Base of all messages. A command carries `op_id`, a message between workflows `sender` and `seq`."""
 
     op_id: str = ""
@@ -19,7 +20,7 @@ class Message(BaseModel):
     seq: int = 0
 
 
-class Tell(BaseModel):
+class Tell(Model):
     """A message in an outbox: `signal` of workflow `to` with the JSON of one message."""
 
     to: str
@@ -278,7 +279,7 @@ class Parked(Message):
 # --- rig, polecat, refinery, host
 
 
-class PolecatStart(BaseModel):
+class PolecatStart(Model):
     """Everything a polecat needs to know when it starts."""
 
     rig: str
@@ -400,7 +401,7 @@ class RigChanged(Message):
     error: str = ""
 
 
-class RefineryStart(BaseModel):
+class RefineryStart(Model):
     """What a refinery is told at birth and when the rig's configuration changes."""
 
     rig: str

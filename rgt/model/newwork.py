@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.queue import Priority
 
 NOTES = 12
 NOTE_CHARS = 2000
 
 
-class Escalation(BaseModel):
+class Escalation(Model):
     """A question to a person."""
 
     message: str
@@ -18,7 +19,7 @@ class Escalation(BaseModel):
     at: str = ""
 
 
-class NewWork(BaseModel):
+class NewWork(Model):
     """What a person says when creating an item."""
 
     id: str

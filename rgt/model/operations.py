@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rgt.model.base import Model
 from rgt.model.budgets import BudgetChange, BudgetList, BudgetRow
 from rgt.model.config import RigConfig
 from rgt.model.mail import Letter
@@ -27,7 +28,7 @@ TRUSTED = frozenset({"person", "mayor", "crew"})
 PERSON = frozenset({"person"})
 
 
-class Args(BaseModel):
+class Args(Model):
     """Base of arguments: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid")
@@ -37,13 +38,13 @@ class None_(Args):
     """No arguments."""
 
 
-class Rows(BaseModel):
+class Rows(Model):
     """A list of rows."""
 
     rows: list[Row]
 
 
-class Answer(BaseModel):
+class Answer(Model):
     """What became of a command."""
 
     id: str = ""
@@ -51,7 +52,7 @@ class Answer(BaseModel):
     message: str = ""
 
 
-class Thing(BaseModel):
+class Thing(Model):
     """A whole object, as its workflow shows it."""
 
     value: dict[str, Any]
@@ -112,7 +113,7 @@ class Sling(Args):
     dry_run: bool = False
 
 
-class Slung(BaseModel):
+class Slung(Model):
     """What became of each item."""
 
     rows: list[Answer]
@@ -164,7 +165,7 @@ class HookArgs(Args):
     """Receipts of mail that hooks of this agent have printed."""
 
 
-class HookAnswer(BaseModel):
+class HookAnswer(Model):
     """What the hook program prints and how it ends."""
 
     out: dict[str, Any] | None = None
@@ -182,7 +183,7 @@ class PrimeArgs(Args):
     agent: str = ""
 
 
-class Primed(BaseModel):
+class Primed(Model):
     """The text for an agent."""
 
     role: str
@@ -227,7 +228,7 @@ class SessionFilter(Args):
     ended: bool = False
 
 
-class SessionRow(BaseModel):
+class SessionRow(Model):
     """One session of an agent."""
 
     id: str
@@ -247,13 +248,13 @@ class SessionRow(BaseModel):
     """Workflow id of the agent."""
 
 
-class Sessions(BaseModel):
+class Sessions(Model):
     """Sessions, oldest first."""
 
     rows: list[SessionRow]
 
 
-class HookOf(BaseModel):
+class HookOf(Model):
     """What is on an agent's hook."""
 
     agent: str
@@ -266,7 +267,7 @@ class HookOf(BaseModel):
     review_only: bool = False
 
 
-class Need(BaseModel):
+class Need(Model):
     """One thing that waits for a person, with the command that answers it."""
 
     id: str
@@ -276,13 +277,13 @@ class Need(BaseModel):
     command: str
 
 
-class Needs(BaseModel):
+class Needs(Model):
     """Everything that waits for a person."""
 
     rows: list[Need]
 
 
-class Verdicts(BaseModel):
+class Verdicts(Model):
     """Verdicts of the merge queue on one item or entry, newest last, with the item's state."""
 
     item: str
@@ -292,7 +293,7 @@ class Verdicts(BaseModel):
     reason: str = ""
 
 
-class Problems(BaseModel):
+class Problems(Model):
     """What the merge queue has sent back and nobody has answered yet."""
 
     rows: list[Problem]
@@ -305,7 +306,7 @@ class LogArgs(Args):
     limit: int = Field(default=200, ge=1, le=5000)
 
 
-class LogLine(BaseModel):
+class LogLine(Model):
     """One event: when, who or what, what happened."""
 
     at: str
@@ -314,7 +315,7 @@ class LogLine(BaseModel):
     detail: str = ""
 
 
-class Log(BaseModel):
+class Log(Model):
     """Events, oldest first."""
 
     rows: list[LogLine]
@@ -332,7 +333,7 @@ class MailSend(Args):
     """A later letter with the same key takes the place of this one, while nobody has had it."""
 
 
-class Sent(BaseModel):
+class Sent(Model):
     """A letter that is stored: it is not lost any more."""
 
     to: str
@@ -362,19 +363,19 @@ class Broadcast(Args):
     rig: str = ""
 
 
-class Letters(BaseModel):
+class Letters(Model):
     """Letters, oldest first."""
 
     rows: list[Letter]
 
 
-class SentAll(BaseModel):
+class SentAll(Model):
     """What became of each letter."""
 
     rows: list[Sent]
 
 
-class Given(BaseModel):
+class Given(Model):
     """Mail as an agent is given it; empty for none."""
 
     text: str

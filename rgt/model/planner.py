@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pydantic import BaseModel
-
+from rgt.model.base import Model
 from rgt.model.queue import Entry, Priority, Verdict, VerdictKind
 from rgt.model.rows import Row
 from rgt.model.times import from_epoch
@@ -17,7 +16,7 @@ SETTLES: frozenset[VerdictKind] = frozenset({"merged", "failed", "conflict", "re
 """Verdicts that end an entry's stay in the queue. After any other one it is tested again."""
 
 
-class Run(BaseModel):
+class Run(Model):
     """One test that should start now: these entries, in this order, in this slot."""
 
     slot: str

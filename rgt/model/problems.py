@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.diagnostics import Clash, Diagnostic
 from rgt.model.queue import Verdict
 from rgt.model.rows import Row
@@ -15,7 +16,7 @@ ANSWERED = frozenset({"submitted", "merging", "merged", "closed"})
 """States of an item in which what was said to its earlier head counts no more."""
 
 
-class Problem(BaseModel):
+class Problem(Model):
     """A head that was sent back: its gate's failure, or its conflict with the target."""
 
     rig: str

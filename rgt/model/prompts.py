@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.queue import GateResult, Priority, Verdict
 from rgt.model.script import without_block
 from rgt.model.sessions import Checkpoint
@@ -23,7 +24,7 @@ REMINDER = 800
 """Characters of what is said after a compaction, about 200 tokens."""
 
 
-class ItemFacts(BaseModel):
+class ItemFacts(Model):
     """The work item on the agent's hook."""
 
     id: str
@@ -39,7 +40,7 @@ class ItemFacts(BaseModel):
     """Remarks on the item, such as mail to it or a refused `done`; the newest last."""
 
 
-class AttemptFacts(BaseModel):
+class AttemptFacts(Model):
     """How an earlier attempt at the item ended."""
 
     number: int
@@ -49,7 +50,7 @@ class AttemptFacts(BaseModel):
     """What it left for the next one."""
 
 
-class PrimeFacts(BaseModel):
+class PrimeFacts(Model):
     """Everything a prime text is made of; what is not known is left out."""
 
     address: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.diagnostics import Clash, Diagnostic
 
 Priority = Literal["p0", "p1", "p2", "p3"]
@@ -18,7 +19,7 @@ VerdictKind = Literal["merged", "failed", "conflict", "refused", "infra_error", 
 while testing, test again. `lost`: the commit itself is gone. `paused`: the target was rewritten, a person must look."""
 
 
-class Entry(BaseModel):
+class Entry(Model):
     """One finished head that waits to be merged. `head` never changes; a newer one is a new entry."""
 
     item: str
@@ -39,7 +40,7 @@ class Entry(BaseModel):
         return f"{self.item}.{self.head[:8]}"
 
 
-class GateSpec(BaseModel):
+class GateSpec(Model):
     """A named command of the rig; the owner of the rig wrote it, so it is a shell line."""
 
     name: str
@@ -49,7 +50,7 @@ class GateSpec(BaseModel):
     """JUnit XML report that it writes, relative to the top of the worktree; may have `*`."""
 
 
-class GateResult(BaseModel):
+class GateResult(Model):
     """What one gate said about one tree."""
 
     name: str
@@ -70,7 +71,7 @@ class GateResult(BaseModel):
     """Why there is no answer (infra_error): not found, killed by a signal, timeout, no tests collected, disk full."""
 
 
-class Job(BaseModel):
+class Job(Model):
     """One run of the refinery: fold `entries` onto the target, test the tree, land it."""
 
     rig: str
@@ -89,7 +90,7 @@ class Job(BaseModel):
     slot: str = "slot-0"
 
 
-class Verdict(BaseModel):
+class Verdict(Model):
     """What one run found out about one entry, with what its author needs to go on."""
 
     kind: VerdictKind

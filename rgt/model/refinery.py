@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 from rgt.model.queue import Entry, Job, Verdict
@@ -20,7 +21,7 @@ PLACED = 10
 """Verdicts of the latest that keep their diagnostics; of older ones, and of an item's earlier ones, the logs remain."""
 
 
-class Queued(BaseModel):
+class Queued(Model):
     """An entry and how it stands."""
 
     entry: Entry

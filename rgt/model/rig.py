@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.budgets import Held
 from rgt.model.config import RigConfig
 from rgt.model.entity import Entity
@@ -27,7 +28,7 @@ NAMES = (
 """Names of polecats, in the order in which they are given out; after them `p1`, `p2`, …"""
 
 
-class Waiting(BaseModel):
+class Waiting(Model):
     """An item that waits for a polecat."""
 
     item: str
@@ -40,14 +41,14 @@ class Waiting(BaseModel):
     deaths: int = 0
 
 
-class Live(BaseModel):
+class Live(Model):
     """A polecat that has been started and has not ended."""
 
     item: str
     attempt: int
 
 
-class Admission(BaseModel):
+class Admission(Model):
     """What `admit` decides from."""
 
     waiting: list[Waiting]
@@ -56,7 +57,7 @@ class Admission(BaseModel):
     taken: list[str] = Field(default_factory=list)
 
 
-class Start(BaseModel):
+class Start(Model):
     """Who starts now, and under which name."""
 
     item: str

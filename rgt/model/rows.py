@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from rgt.model.base import Model
 
 Kind = Literal["work", "polecat", "crew", "rig", "entry", "refinery", "witness", "mayor", "host", "boot"]
 TITLE = 40
@@ -15,7 +17,7 @@ DAY = 86_400_000
 """Milliseconds."""
 
 
-class Row(BaseModel):
+class Row(Model):
     """One entity as the town lists it. Empty fields mean that the kind has no such thing.
 
     `alert` says why a person is needed; `rgt needs` lists the rows that have one."""

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from rgt.model import toml
+from rgt.model.base import Model
 from rgt.model.config import RigConfig, Role, TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.fields import Name
@@ -48,7 +49,7 @@ def _below(pattern: str) -> str:
 Template = Annotated[str, AfterValidator(_known)]
 
 
-class Preset(BaseModel):
+class Preset(Model):
     """One runtime, as its TOML file tells it."""
 
     model_config = ConfigDict(

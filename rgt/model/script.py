@@ -6,10 +6,11 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from rgt.model import toml
+from rgt.model.base import Model
 
 Do = Literal[
     "write", "append", "run", "commit", "done", "say", "escalate", "handoff", "wait", "ask", "crash", "hang", "exit",
@@ -60,7 +61,7 @@ def _in_worktree(path: str) -> str:
     return path
 
 
-class Step(BaseModel):
+class Step(Model):
     """One step; `STEPS` says which keys go with which `do`."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
@@ -101,7 +102,7 @@ class Step(BaseModel):
         return self
 
 
-class Script(BaseModel):
+class Script(Model):
     """Lists of steps: for the first start, after the merge queue sent the work back, and after a death."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)

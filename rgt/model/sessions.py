@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.entity import Entity
 from rgt.model.errors import RgtError
 
@@ -12,7 +13,7 @@ SESSIONS = 20
 """How many sessions of an agent are remembered."""
 
 
-class Checkpoint(BaseModel):
+class Checkpoint(Model):
     """Where an agent is in its work, written down for whoever goes on: itself after a new start."""
 
     text: str = ""
@@ -30,7 +31,7 @@ class Checkpoint(BaseModel):
         return self.item == item and (not branch or not self.branch or self.branch == branch)
 
 
-class Session(BaseModel):
+class Session(Model):
     """One process of an agent."""
 
     id: str

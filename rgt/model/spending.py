@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from rgt.model.base import Model
 from rgt.model.costs import NOTHING, Amount, later, plus
 from rgt.model.messages import Message
 
@@ -24,7 +25,7 @@ EARLIER = "earlier"
 """Item and agent of what was folded."""
 
 
-class Line(BaseModel):
+class Line(Model):
     """The total of what an agent has used of a model for an item on a day. Totals, not increments: telling it again,
     or an older one after it, changes nothing."""
 
@@ -58,7 +59,7 @@ class Used(Message):
     amount: list[int]
 
 
-class CostFilter(BaseModel):
+class CostFilter(Model):
     """Which sums: by what, since which day, of which item alone."""
 
     model_config = ConfigDict(extra="forbid")
@@ -71,7 +72,7 @@ class CostFilter(BaseModel):
     item: str = ""
 
 
-class CostRow(BaseModel):
+class CostRow(Model):
     """One sum."""
 
     key: str
@@ -79,7 +80,7 @@ class CostRow(BaseModel):
     amount: Amount
 
 
-class Costs(BaseModel):
+class Costs(Model):
     """Sums, and that of all of them."""
 
     by: By
@@ -88,7 +89,7 @@ class Costs(BaseModel):
     total: Amount
 
 
-class Spending(BaseModel):
+class Spending(Model):
     """The ledger. Lines are exact for a month, then folded, so that it does not grow without end."""
 
     lines: dict[str, list[int]] = Field(default_factory=dict)

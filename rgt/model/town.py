@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rgt.model import messages as m
+from rgt.model.base import Model
 from rgt.model.budgets import BudgetDefaults
 from rgt.model.entity import Entity
 from rgt.model.mail import Mailbox, Mailed
@@ -15,7 +16,7 @@ from rgt.model.times import epoch
 from rgt.model.treasury import Treasury
 
 
-class Index(BaseModel):
+class Index(Model):
     """State of the town's workflow: every row, and the number of the last change."""
 
     rows: dict[str, list[Any]] = Field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from rgt.model.base import Model
 from rgt.model.messages import Left, Lost
 
 FAILURES = 2
@@ -14,7 +15,7 @@ OUTCOME_CHARS = 1000
 LEFT_CHARS = 1500
 
 
-class Attempt(BaseModel):
+class Attempt(Model):
     """An attempt that ended without `rgt done`."""
 
     number: int
@@ -23,7 +24,7 @@ class Attempt(BaseModel):
     """Its last commits and what was not committed, for the next one."""
 
 
-class Tries(BaseModel):
+class Tries(Model):
     """The part of a work item that remembers them."""
 
     fallback: str = ""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from rgt.model.base import Model
 from rgt.model.care import DIALOG_SECONDS
 from rgt.model.config import RigConfig
 from rgt.model.mail import MAIL_MINUTES
@@ -13,21 +12,21 @@ from rgt.model.messages import PolecatStart
 from rgt.model.runtime import Mode
 
 
-class Founding(BaseModel):
+class Founding(Model):
     """A rig to be made."""
 
     rig: str
     config: RigConfig
 
 
-class Founded(BaseModel):
+class Founded(Model):
     """A rig that stands, with its configuration completed."""
 
     config: RigConfig
     head: str
 
 
-class Recycle(BaseModel):
+class Recycle(Model):
     """A worktree that nobody needs any more."""
 
     rig: str
@@ -35,7 +34,7 @@ class Recycle(BaseModel):
     item: str
 
 
-class StartAgent(BaseModel):
+class StartAgent(Model):
     """A process of a polecat to be started."""
 
     start: PolecatStart
@@ -45,7 +44,7 @@ class StartAgent(BaseModel):
     branch: str
 
 
-class Started(BaseModel):
+class Started(Model):
     """How a start went: `running`, `landed` (its work is in the target already) or `refused` (the item is not ours)."""
 
     outcome: Literal["running", "landed", "refused"] = "running"
@@ -62,7 +61,7 @@ class Started(BaseModel):
     """How long its mail may wait before a person is told."""
 
 
-class EndAgent(BaseModel):
+class EndAgent(Model):
     """A polecat's session to be ended, with its work saved."""
 
     start: PolecatStart
@@ -73,7 +72,7 @@ class EndAgent(BaseModel):
     """Nobody has finished its work: tell what is left of it."""
 
 
-class EndedAgent(BaseModel):
+class EndedAgent(Model):
     """What is left: head of the branch and the snapshot of what was not committed."""
 
     head: str = ""
@@ -82,7 +81,7 @@ class EndedAgent(BaseModel):
     """Of lost work: its last commits and what was not committed."""
 
 
-class StartCrew(BaseModel):
+class StartCrew(Model):
     """A process of a crew member to be started."""
 
     rig: str
@@ -98,7 +97,7 @@ class StartCrew(BaseModel):
     """A fresh session, since the one before has handed over."""
 
 
-class Proof(BaseModel):
+class Proof(Model):
     """A `done` that came while no worker lived."""
 
     item: str

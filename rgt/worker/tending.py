@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -23,6 +23,7 @@ from rgt.host.runtimes import claude_state
 from rgt.host.runtimes.setup import DONE, FAILED, LOG, RUNNING
 from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
+from rgt.model.base import Model
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.messages import AgentEvent, SessionEvent
@@ -42,7 +43,7 @@ LOOK = 0.5
 """Seconds between two looks at a recipe that runs, or at one that is to be given its first prompt."""
 
 
-class Launched(BaseModel):
+class Launched(Model):
     """How an agent's process was started: what a later worker must know of it."""
 
     nonce: str

@@ -153,12 +153,14 @@ KEEPER = """
 import os, sys, time
 from rgt.host import supervisor
 
+prepared = []
+
 def load():
     with open("loads", "a") as file:
         file.write("loaded\\n")
     def body():
         open(f"open-{os.getpid()}", "w").write(" ".join(sorted(os.listdir("/proc/self/fd"))))
-        print("here", flush=True)
+        print("prepared:", *prepared, flush=True)
         gone, pipe = os.pipe()
         os.close(gone)
         try:
@@ -171,7 +173,12 @@ def load():
         return 0
     return body
 
-sys.exit(supervisor.main(sys.argv[1:], load))
+def prepare():
+    prepared.append("by the keeper")
+    open("prepared", "w").close()
+
+supervisor.HEALTHY = 0.2
+sys.exit(supervisor.main(sys.argv[1:], load, prepare))
 """
 
 
@@ -192,6 +199,20 @@ def test_a_loaded_program_begins_again_without_loading(tmp: Path) -> None:
         eventually(lambda: "ValueError: a bug" in (tmp / "log").read_text())
         assert (tmp / "loads").read_text() == "loaded\n"
         assert "a broken pipe is an exception" in (tmp / "log").read_text()
+    finally:
+        keeper.terminate()
+        assert keeper.wait(10) == 0
+
+
+def test_what_serves_the_next_program_is_prepared_once_the_first_runs_well(tmp: Path) -> None:
+    argv = [sys.executable, "-c", KEEPER, "--name", "worker", "--log", "log", "--pidfile", "pid", "--"]
+    keeper = subprocess.Popen(argv, cwd=tmp, stdin=subprocess.DEVNULL)
+    try:
+        eventually((tmp / "prepared").exists)
+        os.kill(child(tmp), signal.SIGKILL)
+        eventually(lambda: "prepared: by the keeper" in (tmp / "log").read_text())
+        first = next(x for x in (tmp / "log").read_text().splitlines() if x.startswith("prepared:"))
+        assert first == "prepared:", "the first one has not waited for it"
     finally:
         keeper.terminate()
         assert keeper.wait(10) == 0

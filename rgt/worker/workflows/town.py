@@ -7,12 +7,11 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel
-
+    from rgt.model.base import Model
     from rgt.model.town import Index
 
 
-class Event(BaseModel):
+class Event(Model):
     """Packed rows that changed together."""
 
     rows: list[list[Any]]
