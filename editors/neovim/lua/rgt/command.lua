@@ -27,12 +27,9 @@ end
 local function attach(watch)
   return function(args)
     local terminal = require('rgt.terminal')
-    if args[1] then
-      return terminal.attach(args[1], watch)
-    end
-    require('rgt.pick').agent(watch and 'Watch' or 'Attach', function(agent)
+    require('rgt.pick').the_agent(args[1], watch and 'Watch' or 'Attach', function(agent)
       terminal.attach(agent, watch)
-    end, true)
+    end)
   end
 end
 

@@ -13,24 +13,11 @@ local function send(to, text, more, done)
   server.call('mail.send', vim.tbl_extend('error', { to = to, text = text }, more or {}), done)
 end
 
---- The agent that was named, the one of this terminal, or one that is chosen.
----@param name string?
----@param prompt string
----@param act fun(agent: string)
-local function with(name, prompt, act)
-  name = name or at.agent()
-  if name then
-    act(name)
-  else
-    pick.agent(prompt, act, true)
-  end
-end
-
 --- Say something to an agent: `{ agent?, words… }`.
 ---@param args string[]
 function M.chat(args)
   local words = table.concat(args, ' ', 2)
-  with(args[1], 'Chat with', function(agent)
+  pick.the_agent(args[1] or at.agent(), 'Chat with', function(agent)
     if words ~= '' then
       return send(agent, words)
     end
@@ -45,7 +32,7 @@ end
 ---@param range rgt.Range
 function M.send(args, range)
   local words, quote = table.concat(args, ' ', 2), at.quote(vim.api.nvim_get_current_buf(), range)
-  with(args[1], 'Send to', function(agent)
+  pick.the_agent(args[1] or at.agent(), 'Send to', function(agent)
     if words ~= '' then
       return send(agent, words .. '\n\n' .. quote)
     end

@@ -61,7 +61,7 @@ end
 
 --- One of the agents that do not leave at the moment.
 ---@param prompt string
----@param done fun(id: string, row: rgt.Row)
+---@param done fun(id: string)
 ---@param only? boolean
 function M.agent(prompt, done, only)
   local function stays(row)
@@ -74,6 +74,18 @@ function M.agent(prompt, done, only)
     only = only,
     fits = stays,
   }, done)
+end
+
+--- The agent that is known already, else the only one, or one that is chosen.
+---@param known string?
+---@param prompt string
+---@param done fun(id: string)
+function M.the_agent(known, prompt, done)
+  if known then
+    done(known)
+  else
+    M.agent(prompt, done, true)
+  end
 end
 
 ---@param prompt string

@@ -6,23 +6,11 @@ local server = require('rgt.server')
 
 local M = {}
 
----@param name string?
----@param prompt string
----@param act fun(id: string)
-local function with(name, prompt, act)
-  name = name or at.agent() or at.item()
-  if name then
-    act(name)
-  else
-    pick.agent(prompt, act, true)
-  end
-end
-
 --- Open the worktree of an agent, or of the agent of an item, in a tab of its own; at the file that is open here.
 ---@param args string[]
 function M.open(args)
   local path = at.path(vim.api.nvim_get_current_buf())
-  with(args[1], 'Worktree of', function(id)
+  pick.the_agent(args[1] or at.agent() or at.item(), 'Worktree of', function(id)
     server.call('worktree', { id = id }, function(found)
       local file = vim.fs.joinpath(found.path, path)
       local is_file = path ~= '' and (vim.uv.fs_stat(file) or {}).type == 'file'
@@ -38,7 +26,7 @@ end
 --- Show what an agent, or an item, changes against the target.
 ---@param args string[]
 function M.diff(args)
-  with(args[1], 'Changes of', function(id)
+  pick.the_agent(args[1] or at.agent() or at.item(), 'Changes of', function(id)
     if id:find('^gt%-') then
       return page.open(('rgt:/item/%s.diff'):format(id))
     end
