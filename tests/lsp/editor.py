@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
-from lsprotocol.converters import get_converter
 from pygls.protocol import default_converter
 from pytest_lsp import LanguageClient
 from pytest_lsp.client import register_lsp_features
@@ -23,6 +22,8 @@ from tests.town import RGT
 
 CLIENTS = Path(__file__).parent / "clients"
 NAMES = sorted(p.stem for p in CLIENTS.glob("*.json"))
+CONVERTER: Any = default_converter()  # type: ignore[no-untyped-call]
+"""One for all: it takes a second to learn what a client sends first."""
 RGT_CLIENT = {"serverStatus": True, "townChanged": True, "commands": ["rgt.attach", "rgt.show"]}
 """What an editor with our extension announces."""
 
@@ -43,7 +44,7 @@ class Editor(LanguageClient):
     """One editor."""
 
     def __init__(self) -> None:
-        super().__init__(protocol_cls=Recording, converter_factory=default_converter)
+        super().__init__(protocol_cls=Recording, converter_factory=lambda: CONVERTER)
         register_lsp_features(self)
         self.came: list[dict[str, Any]] = []
         """Every message from the server, raw."""
@@ -84,7 +85,7 @@ class Editor(LanguageClient):
         at = len(self.came)
         kind = types.METHOD_TO_TYPES[method][0]
         message = {"jsonrpc": "2.0", "id": f"raw-{at}", "method": method, "params": params}
-        given: Any = get_converter().structure(message, kind).params
+        given: Any = CONVERTER.structure(message, kind).params
         async with asyncio.timeout(30):
             await self.protocol.send_request_async(method, given, f"raw-{at}")  # type: ignore[no-untyped-call]
         return next(m for m in self.came[at:] if m.get("id") == f"raw-{at}")["result"]
@@ -122,7 +123,8 @@ def params_of(name: str, own: dict[str, Any] | None = None, **more: Any) -> type
     if own is not None:
         told["capabilities"].setdefault("experimental", {})["rgt"] = own
     told = {"processId": None, "rootUri": None, **told, **more}
-    return get_converter().structure(told, types.InitializeParams)
+    given: types.InitializeParams = CONVERTER.structure(told, types.InitializeParams)
+    return given
 
 
 @asynccontextmanager
