@@ -7,12 +7,12 @@ import gc
 import os
 import sys
 
-from rgt.lsp.stdio import SIGNALS, Output, claim, connected, listen
+from rgt.lsp.stdio import SIGNALS, Output, claim, connected, is_wire, listen
 
 
 def main() -> int:
     """Serve one editor on standard input and output; gives the exit code."""
-    if os.isatty(0):
+    if not is_wire(0):
         print("rgt: rgt lsp speaks with an editor, which starts it — see docs/lsp.md", file=sys.stderr)
         return 2
     wire = claim()
@@ -52,11 +52,7 @@ def main() -> int:
         loop = asyncio.get_running_loop()
         output = Output(wire[1], lambda: server.end(1))
         server.protocol.set_writer(output)
-        try:
-            messages = await connected(wire[0])
-        except ValueError:
-            print("rgt: standard input is no pipe — an editor starts `rgt lsp`, see docs/lsp.md", file=sys.stderr)
-            return 2
+        messages = await connected(wire[0])
         async with server.alive() as ended:
             for number, code in SIGNALS.items():
                 loop.add_signal_handler(number, server.end, code)

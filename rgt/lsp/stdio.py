@@ -11,6 +11,7 @@ import os
 import re
 import select
 import signal
+import stat
 from collections.abc import Callable
 from typing import Protocol
 
@@ -35,6 +36,15 @@ class Receiver(Protocol):
 
     def hung_up(self) -> None:
         """The other side is gone."""
+
+
+def is_wire(fd: int) -> bool:
+    """Whether an editor can be at the other end: not of a terminal, a file or /dev/null."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def claim() -> tuple[int, int]:

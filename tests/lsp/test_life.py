@@ -191,9 +191,10 @@ def test_a_person_who_starts_it_is_told_what_it_is(nowhere: dict[str, str]) -> N
     assert (done.returncode, done.stdout) == (2, "") and "an editor" in done.stderr
 
 
-def test_an_input_that_is_no_pipe_is_refused(nowhere: dict[str, str], tmp: Path) -> None:
+@pytest.mark.parametrize("path", ["file", "/dev/null"])
+def test_an_input_that_is_no_pipe_is_refused(nowhere: dict[str, str], tmp: Path, path: str) -> None:
     (tmp / "file").write_text("x")
-    with (tmp / "file").open() as file:
+    with (tmp / path).open() as file:
         done = subprocess.run([str(RGT), "lsp"], env=nowhere, stdin=file, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
 
