@@ -96,11 +96,11 @@ class Polecat(Living, Remembering):
         )
 
     def to(self, phase: Phase) -> None:
-        """Enter a phase; the witness hears of the beginning, the end, and of every change of the diagnosis."""
+        """Enter a phase; the witness hears of every change of the diagnosis, first that it works, and of the end."""
         self.phase = phase
         if phase == "working":
             self.diagnosis = "fine"
-        if phase in ("starting", "parked") or self.diagnosis != self.reported:
+        if phase == "parked" or self.diagnosis != self.reported:
             self.reported = self.diagnosis
             now = m.AgentNow(agent=self.address, item=self.start.item, state=phase, diagnosis=self.diagnosis)
             self.tell(f"witness/{self.start.rig}", "agent_now", now)

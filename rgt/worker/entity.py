@@ -24,8 +24,8 @@ with workflow.unsafe.imports_passed_through():
 S = TypeVar("S", bound=Entity)
 TELLING = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5))
 """A message is sent until it is."""
-HEAD_START = timedelta(milliseconds=150)
-"""How long messages wait for what is launched before them."""
+HEAD_START = timedelta(milliseconds=600)
+"""How long messages wait for what is launched before them; what takes longer, they tell that it has begun."""
 HISTORY_LIMIT = 1000
 """Events after which a workflow continues as new."""
 
