@@ -21,7 +21,6 @@ from rgt.model.spending import CostFilter, Costs
 
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
-
 EVERYONE = frozenset({"person", "mayor", "crew", "polecat", "dog"})
 LEADERS = frozenset({"person", "mayor"})
 TRUSTED = frozenset({"person", "mayor", "crew"})
