@@ -20,6 +20,7 @@ from rgt.model.home import Home
 SETTINGS = {
     "core.logallrefupdates": "always",
     "extensions.worktreeconfig": "true",
+    "fetch.unpacklimit": "1000000000",
     "gc.auto": "0",
     "gc.worktreepruneexpire": "never",
 }

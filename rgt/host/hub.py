@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
-from rgt.host import trees
+from rgt.host import stores, trees
 from rgt.host.git import NO_HOOKS, git, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -139,6 +139,7 @@ async def move_target(
 
 async def pin(rig: RigHome, ref: str, sha: str) -> None:
     """Point `ref` to `sha`, so that the commit stays."""
+    await asyncio.to_thread(stores.take, rig.hub)
     await git(rig.hub, *NO_HOOKS, "update-ref", ref, sha)
 
 
@@ -223,11 +224,22 @@ async def hub_locked(rig: RigHome) -> AsyncIterator[None]:
         os.close(fd)
 
 
-_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--update-shallow", "--no-auto-maintenance")
+_FETCH = (
+    "-c",
+    "fetch.unpackLimit=100",
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--update-shallow",
+    "--no-auto-maintenance",
+)
 
 _SETTINGS = (
     ("core.untrackedCache", "true"),
     ("core.logAllRefUpdates", "always"),
+    # An agent in a sandbox writes no packs: what it fetches is to be single objects.
+    ("fetch.unpackLimit", "1000000000"),
     ("gc.auto", "0"),
     ("gc.worktreePruneExpire", "never"),
     ("maintenance.auto", "false"),

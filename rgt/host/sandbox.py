@@ -1,10 +1,10 @@
 """Words that put an agent into a bubblewrap sandbox: its worktree can be written, little else, and keys are not there.
 
-Writable are the worktree, the agent's own directory, what a commit needs of the hub, `/tmp` (the agent's own) and what
-`sandbox_write` names; of these not what tells git which repository this is and what its settings are. The rest of the
-machine is read-only, the rest of the home is not there at all, processes outside are neither seen nor reached. The
-network stays: models live there. So Temporal can be reached on its port; who must not be able to do that needs another
-user or machine.
+Writable are the worktree, the agent's own directory, a store for its objects and its branches in the hub, `/tmp` (the
+agent's own) and what `sandbox_write` names; of these not what tells git which repository this is and what its settings
+are. The rest of the machine is read-only, the rest of the home is not there at all, processes outside are neither seen
+nor reached. The network stays: models live there. So Temporal can be reached on its port; who must not be able to do
+that needs another user or machine.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from rgt.host import nolinks, trees
+from rgt.host import nolinks, stores, trees
 from rgt.host.hub import landing_key
 from rgt.model.errors import RgtError
 from rgt.model.home import Home, RigHome
+from rgt.model.refs import work_branch
 from rgt.model.runtime import Preset
 
 PACKAGE = Path(__file__).parents[1]
@@ -30,8 +31,8 @@ BASE = ("bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--ro-b
 DEVICES = ("--dev-bind", "/dev", "/dev", "--proc", "/proc")
 FIXED = ("policy.json", "settings.json", "ask.json", "prompt")
 """Files of an agent's directory that it may read and not change."""
-READ_ONLY_REFS = ("rgt", "remotes")
-"""Refs of a hub that belong to the merge queue."""
+READ_ONLY_REFS = ("rgt", "remotes", "heads/polecat", "heads/crew")
+"""Refs of a hub that belong to the merge queue and to other agents."""
 READ_ONLY_ADMIN = ("commondir", "gitdir", "locked", "config.worktree")
 """Files of the hub's directory of a worktree that say where its repository is, whose it is, and what programs git runs.
 
@@ -111,19 +112,37 @@ def _town(fence: Fence) -> Iterator[str]:
 
 
 def _hub(fence: Fence) -> Iterator[str]:
-    """What a commit writes: objects, branches, their logs, and the worktree's own part of the hub."""
+    """What a commit writes: objects into a store of its own, its branches, and the worktree's own part of the hub."""
     hub = fence.rig.hub
     tree = trees.known(hub, fence.worktree)
-    kept = ["objects/info", *(f"{where}/{refs}" for where in ("refs", "logs/refs") for refs in READ_ONLY_REFS)]
-    for name in kept:
-        nolinks.make(hub, name)
-    yield from _bind("--bind", [hub / "objects", hub / "refs", hub / "logs"])
-    yield from _bind("--ro-bind", (hub / name for name in kept))
+    others = fence.home.root / "objects"
+    store = stores.ready(hub, tree.admin.name, others)
+    yield from ("--ro-bind", str(hub / "objects"), str(others))
+    yield from ("--bind", str(store / stores.WRITTEN), str(hub / "objects"))
+    yield from ("--ro-bind", str(store / stores.TOLD), str(hub / "objects/info"))
+    yield from ("--ro-bind", str(store / stores.WRITTEN / "pack"), str(hub / "objects/pack"))
+    for refs in ("refs", "logs/refs"):
+        yield from _refs(hub, refs, _own_branches(fence))
     trees.tidy(tree)
     if nolinks.status(tree.admin, "config.worktree") is None:
         nolinks.write(tree.admin, "config.worktree", "")
     yield from _bind("--bind", [tree.admin])
     yield from _bind("--ro-bind", (tree.admin / name for name in READ_ONLY_ADMIN))
+
+
+def _refs(hub: Path, where: str, own: str) -> Iterator[str]:
+    """Refs or their logs. What is above something mounted is mounted, too: else it could be moved away as a whole."""
+    for how, names in (("--bind", ("", "heads")), ("--ro-bind", READ_ONLY_REFS), ("--bind", (f"heads/{own}",))):
+        for name in names:
+            nolinks.make(hub, str(PurePosixPath(where, name)))
+            yield from (how, str(hub / where / name), str(hub / where / name))
+
+
+def _own_branches(fence: Fence) -> str:
+    """The directory of branches that this agent may change."""
+    if fence.worktree.parent == fence.rig.crew:
+        return "crew"
+    return str(PurePosixPath(work_branch(fence.worktree.name, "x")).parent)
 
 
 def _bind(how: str, paths: Iterable[Path]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from rgt.host import nolinks
+from rgt.host import nolinks, stores
 from rgt.host.git import NO_SUBMODULES, Tree, git, try_git
 from rgt.host.hub import GENERATED
 from rgt.model import refs
@@ -105,6 +105,7 @@ async def snapshot(rig: RigHome, worktree: Tree, item: str) -> str | None:
         parents.append(await _commit(worktree, staged, [head], f"rgt: index of {item}\n"))
     sha = await _commit(worktree, tree, parents, f"rgt: snapshot of {item}\n\n{MARK}\n")
     ref = refs.snapshot(item, now.strftime("%Y%m%dT%H%M%S.%fZ"))
+    await asyncio.to_thread(stores.take, rig.hub)
     await git(rig.hub, "update-ref", ref, sha, "0" * len(sha))
     return sha
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rgt.host import nolinks, trees
+from rgt.host import nolinks, stores, trees
 from rgt.host.disk import apart
 from rgt.host.git import NO_HOOKS, Tree, git, try_git
 from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
@@ -92,6 +92,7 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
             await pin(rig, refs.keep(item, facts.head), facts.head)
         if reasons := safe_to_destroy(replace(await describe(tree), saved=True)):
             raise RgtError("failed", f"worktree {where} {reasons[0]}", f"nothing was removed; see `rgt recover {item}`")
+        await asyncio.to_thread(stores.close, rig.hub, admin.name)
         if len(_pooled(rig)) >= POOL_CAP or (admin / "info" / "sparse-checkout").exists():
             _mend_pointer(rig, tree)
             await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)

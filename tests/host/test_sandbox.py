@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 from rgt.model.runtime import Preset
-from tests.repos import make_rig, sh
+from tests.repos import commit, fails, make_rig, sh
 from tests.scratch import scratch_dir
 
 bubblewrap = pytest.mark.skipif(bool(unusable()) and "CI" not in os.environ, reason=unusable())
@@ -201,9 +201,10 @@ async def test_what_tells_git_its_repository_and_settings_cannot_be_changed(box:
     tree = trees.known(bare, worktree)
     files = [worktree / ".git", *(tree.admin / name for name in sandbox.READ_ONLY_ADMIN)]
     files += [bare / "config", bare / "config.worktree", bare / "hooks/pre-push", bare / "info/exclude"]
+    box.run("true")
+    files.append(bare / "objects/info/alternates")
     before = {file: file.read_bytes() for file in files}
     fresh = [
-        bare / "objects/info/alternates",
         bare / "info/attributes",
         bare / "commondir",
         bare / "hooks/post-checkout",
@@ -254,3 +255,69 @@ def test_10_ordinary_work_with_git_is_possible(box: Box) -> None:
         "git commit -q --allow-empty -m d; git switch -q -; git reset -q --hard HEAD~1; git clean -fdq;"
         "git log --oneline; git reflog; git worktree list; git fsck"
     )
+
+
+@bubblewrap
+async def test_10_what_others_have_in_the_hub_cannot_be_spoilt(box: Box) -> None:
+    """Neither their objects, packed or not, nor their branches, nor what says when those moved."""
+    bare, theirs = box.fence.rig.hub, refs.work_branch("ace", "gt-00002")
+    commit(box.sibling, {"big": "1\n"})
+    sh(bare, "repack", "-adq")
+    loose = commit(box.sibling, {"big": "2\n"})
+    others = [file for file in bare.rglob("*") if file.is_file() and not {"worktrees", "nux"} & {*file.parts}]
+    before = {file: file.read_bytes() for file in others}
+    names = (f"refs/heads/{theirs}", f"logs/refs/heads/{theirs}", f"objects/{loose[:2]}/{loose[2:]}", "packed-refs")
+    for file in (*(bare / name for name in names), *(bare / "objects/pack").iterdir()):
+        box.run(f"chmod u+w '{file}'; echo x > '{file}'; rm -f '{file}'; mv '{file}' /tmp; mkfifo '{file}'")
+    for folder in ("refs", "refs/heads", "refs/heads/polecat", "logs", "logs/refs", "logs/refs/heads", "objects"):
+        box.run(f"mv '{bare}/{folder}' '{bare}/{folder}.away'; mv '{bare}/{folder}/polecat' '{bare}/{folder}/away'")
+    box.run(f"git update-ref -d refs/heads/{theirs}; git branch -D {theirs}; git update-ref refs/heads/{theirs} HEAD~1")
+    box.run(f"rm -rf '{bare}/objects' '{bare}/refs' '{bare}/logs' '{box.fence.home.root}/objects'")
+    assert {file: file.read_bytes() if file.is_file() else None for file in before} == before
+    assert sh(bare, "rev-parse", theirs) == loose
+    sh(bare, "fsck", "--strict")
+
+
+@bubblewrap
+def test_10_rebase_and_fetch_work_and_all_is_seen_outside_at_once(box: Box, place: Path) -> None:
+    """Also a fetch of so many objects that git would write a pack."""
+    source, bare = Path(box.fence.rig_path), box.fence.rig.hub
+    new = commit(source, {f"many/{n}": f"{n}\n" for n in range(300)})
+    box.does("set -e; echo 1 > a; git add a; git commit -qm a; git fetch -q origin main; git rebase -q FETCH_HEAD")
+    assert sh(box.fence.worktree, "log", "-2", "--format=%s %H").splitlines()[1] == f"change {new}"
+    assert sh(bare, "show", f"{refs.work_branch('nux', 'gt-00001')}:many/299") == "299"
+    assert sh(box.sibling, "cat-file", "-t", new) == "commit"
+    sh(bare, "fsck", "--strict")
+
+
+@bubblewrap
+async def test_10_what_is_finished_outlives_whatever_its_agent_does_to_its_objects(box: Box) -> None:
+    """And what is not what it says is not taken for it."""
+    rig, bare, worktree = box.fence.rig, box.fence.rig.hub, box.fence.worktree
+    box.does("set -e; echo 1 > a; git add a; git commit -qm a; git switch -qc side; git commit -qm b --allow-empty")
+    side, head = sh(worktree, "rev-parse", "side"), sh(worktree, "rev-parse", "side~1")
+    blob = sh(worktree, "rev-parse", "side:a")
+    planted = ("11" + "1" * 38, "22" + "2" * 38)
+    store = f"'{bare}/objects'"
+    box.does(f"cd {store}; mkdir -p 11 22; cp {blob[:2]}/{blob[2:]} 11/{planted[0][2:]}; mkfifo 22/{planted[1][2:]}")
+    await hub.pin(rig, refs.keep("gt-00001", head), head)
+    box.run(f"rm -rf {store}/*; rm -rf {store}")
+    assert sh(bare, "show", f"{head}:a") == "1" and sh(bare, "cat-file", "-t", side) == "commit"
+    for name in planted:
+        assert fails(bare, "cat-file", "-e", name) is not None and not (bare / "objects" / name[:2]).exists()
+    box.does("set -e; git switch -q -; echo 2 > b; git add b; git commit -qm c")
+    last = sh(worktree, "rev-parse", "HEAD")
+    assert await worktrees.recycle(rig, "nux", "gt-00001")
+    assert not list((rig.root / "stores").iterdir()) and (bare / "objects/info/alternates").read_text() == ""
+    assert sh(bare, "rev-list", "--count", f"{last}..side") == "1" and sh(bare, "show", f"{last}:b") == "2"
+    sh(bare, "fsck", "--strict")
+
+
+@bubblewrap
+async def test_10_a_crew_member_commits_on_its_own_branch_and_moves_no_polecats(box: Box) -> None:
+    rig, theirs = box.fence.rig, refs.work_branch("nux", "gt-00001")
+    where = await worktrees.prepare(rig.for_crew(), "bob", "crew-bob", "crew/bob", await hub.target_head(rig, "main"))
+    crew = Box(replace(box.fence, worktree=where), box.preset, box.sibling)
+    crew.does("echo 1 > a && git add a && git commit -qm a")
+    assert sh(rig.hub, "log", "-1", "--format=%s", "crew/bob") == "a"
+    assert "Read-only file system" in crew.fails(f"git update-ref refs/heads/{theirs} HEAD")
