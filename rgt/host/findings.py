@@ -11,7 +11,7 @@ from typing import Any
 
 from rgt.host import parsers
 from rgt.host.gates import run_gate
-from rgt.host.git import git, try_git
+from rgt.host.git import Tree, git, try_git
 from rgt.model.diagnostics import Diagnostic, bounded
 from rgt.model.errors import RgtError
 from rgt.model.linemap import LineMap
@@ -22,7 +22,7 @@ HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
 async def run_and_read(
-    spec: GateSpec, tree: Path, log_file: Path, env: Mapping[str, str], beat: Callable[[int], None],
+    spec: GateSpec, tree: Path | Tree, log_file: Path, env: Mapping[str, str], beat: Callable[[int], None],
     *, matchers: Sequence[Mapping[str, Any]] = (), commit: str = "HEAD", base: str = "", head: str = "",
 ) -> GateResult:  # fmt: skip
     """`run_gate` in a worktree that holds `commit`; a failure has diagnostics.
@@ -32,13 +32,14 @@ async def run_and_read(
     result's `notes`; the verdict of the gate is never another one for it.
     """
     reports = log_file.with_suffix(".reports")
-    run = parsers.Run(tree, log_file, reports, spec.report, matchers, time.time())
+    where = tree.path if isinstance(tree, Tree) else tree
+    run = parsers.Run(where, log_file, reports, spec.report, matchers, time.time())
     try:
         # The gate's own variables win: they say which run it is.
-        result = await run_gate(spec, tree, log_file, {**parsers.prepare(run), **env}, beat)
+        result = await run_gate(spec, where, log_file, {**parsers.prepare(run), **env}, beat)
         if result.outcome != "fail":
             return result
-        found = await parsers.read(run, commit)
+        found = await parsers.read(run, tree, commit)
         changed = await _changed_lines(tree, base, commit) if base and found.diagnostics else {}
         kept = bounded(found.diagnostics, changed)
         placed = await _in_head(tree, commit, head, kept.diagnostics) if head else kept.diagnostics
@@ -50,7 +51,7 @@ async def run_and_read(
         await parsers.forget(run)
 
 
-async def _changed_lines(tree: Path, base: str, commit: str) -> dict[str, list[tuple[int, int]]]:
+async def _changed_lines(tree: Path | Tree, base: str, commit: str) -> dict[str, list[tuple[int, int]]]:
     """Of every file that `commit` changes, the lines that are new in it."""
     diff = await try_git(
         tree, "-c", "core.quotePath=off", "diff", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames",
@@ -67,7 +68,7 @@ async def _changed_lines(tree: Path, base: str, commit: str) -> dict[str, list[t
     return found
 
 
-async def _in_head(tree: Path, commit: str, head: str, found: Sequence[Diagnostic]) -> list[Diagnostic]:
+async def _in_head(tree: Path | Tree, commit: str, head: str, found: Sequence[Diagnostic]) -> list[Diagnostic]:
     """The diagnostics, with their lines in `head` where they are others there."""
     differing = await git(tree, "diff", "-z", "--name-only", "--no-renames", commit, head)
     moved = set(differing.split("\0"))

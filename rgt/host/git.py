@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rgt.host import settings
 from rgt.host.run import Done, run
 from rgt.model.errors import RgtError
 
@@ -57,7 +58,7 @@ class Tree:
         """Variables that keep git from looking for its repository."""
         return {
             "GIT_DIR": str(self.admin),
-            "GIT_COMMON_DIR": str(self.hub),
+            "GIT_COMMON_DIR": str(settings.of(self.hub)),
             "GIT_WORK_TREE": str(self.path),
             "GIT_NO_LAZY_FETCH": "1",
         }

@@ -278,7 +278,7 @@ async def _test(run: _Run, made: Candidate) -> list[GateResult]:
                 await here.show(made.sha)
             log = logs / f"{gate.name}.log"
             result = await run_and_read(
-                gate, here.path, log, {**env, **here.env}, printed,
+                gate, here.tree, log, {**env, **here.env}, printed,
                 matchers=job.matchers, commit=made.sha, base=made.base.sha, head=entry.head,
             )  # fmt: skip
             # Verdicts travel through workflow histories: of a pass the log is enough.

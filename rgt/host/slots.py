@@ -12,13 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host import processes
-from rgt.host.git import NO_HOOKS, git, try_git
+from rgt.host import processes, trees, worktrees
+from rgt.host.git import Tree, git, try_git
 from rgt.host.hub import hub_locked
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
 
-QUIET = (*NO_HOOKS, "-c", "advice.detachedHead=false")
 MARK = "RGT_RUN"
 """Environment variable of everything that works in a slot; its value is new in every run."""
 CHECKOUT = 1800.0
@@ -29,13 +28,18 @@ CHECKOUT = 1800.0
 class Slot:
     """A worktree that this run has for itself."""
 
-    path: Path
+    tree: Tree
     env: Mapping[str, str]
     """What every program in the slot must have in its environment, so that a crash leaves nothing running there."""
 
+    @property
+    def path(self) -> Path:
+        """Where its files are."""
+        return self.tree.path
+
     async def show(self, commit: str) -> None:
         """Make the tracked files exactly those of `commit` again and leave the others alone."""
-        await git(self.path, *QUIET, *_CHECKOUT, commit, env=self.env, timeout=CHECKOUT)
+        await git(self.tree, *_CHECKOUT, commit, env=self.env, timeout=CHECKOUT)
 
 
 @asynccontextmanager
@@ -56,16 +60,17 @@ async def slot(rig: RigHome, name: str, commit: str) -> AsyncIterator[Slot]:
             await _clean_up_after(crashed, rig, name)
         mark = uuid.uuid4().hex
         os.pwrite(fd, mark.encode(), 0)
-        taken = Slot(rig.slots / name, {MARK: mark})
-        await _fill(rig, taken, commit)
-        yield taken
+        env = {MARK: mark}
+        yield Slot(await _filled(rig, rig.slots / name, commit, env), env)
         # A kill, a cancellation or an error leaves the mark in the file: then the next run cleans up first.
         os.ftruncate(fd, 0)
     finally:
         os.close(fd)
 
 
-_CHECKOUT = ("checkout", "--quiet", "--force", "--no-recurse-submodules", "--detach")
+_CHECKOUT = (
+    "-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "--no-recurse-submodules", "--detach"
+)  # fmt: skip
 
 
 def _try_lock(fd: int) -> bool:
@@ -79,30 +84,25 @@ def _try_lock(fd: int) -> bool:
 async def _clean_up_after(crashed: str, rig: RigHome, name: str) -> None:
     for proc in processes.find_by_env(MARK, crashed):
         await processes.end(proc, grace=0.0, mark={MARK: crashed})
-    at = await try_git(rig.slots / name, "rev-parse", "--absolute-git-dir") if (rig.slots / name).is_dir() else None
-    if at and at.code == 0:
-        for lock in Path(at.out.strip()).glob("*.lock"):
+    if tree := trees.of(rig.hub, rig.slots / name):
+        for lock in tree.admin.glob("*.lock"):
             lock.unlink(missing_ok=True)
 
 
-async def _fill(rig: RigHome, taken: Slot, commit: str) -> None:
-    if (taken.path / ".git").exists():
-        done = await try_git(taken.path, *QUIET, *_CHECKOUT, commit, env=taken.env, timeout=CHECKOUT)
+async def _filled(rig: RigHome, where: Path, commit: str, env: Mapping[str, str]) -> Tree:
+    """The worktree of a slot with `commit` in it. Gates have run there: what they have left is not believed."""
+    if tree := trees.of(rig.hub, where) if where.is_dir() else None:
+        trees.tidy(tree)
+        worktrees.mend_pointer(rig, tree)
+        done = await try_git(tree, *_CHECKOUT, commit, env=env, timeout=CHECKOUT)
         if done.code == 0:
-            await git(taken.path, "clean", "-ffdxq", env=taken.env, timeout=CHECKOUT)
-            return
-        if await _is_worktree_of(rig, taken.path):
-            raise RgtError("failed", f"cannot fill slot {taken.path.name}: {done.err.strip()[-300:]}")
-    if taken.path.exists():
+            await git(tree, "clean", "-ffdxq", env=env, timeout=CHECKOUT)
+            return tree
+        if await trees.head(tree):
+            raise RgtError("failed", f"cannot fill slot {where.name}: {done.err.strip()[-300:]}")
+    if where.exists():
         rig.parked.mkdir(parents=True, exist_ok=True)
-        taken.path.rename(rig.parked / f"{taken.path.name}-{time.time_ns()}")
+        where.rename(rig.parked / f"{where.name}-{time.time_ns()}")
     async with hub_locked(rig):
-        await git(
-            rig.hub, *QUIET, "worktree", "add", "--quiet", "-f", "-f", "--detach", "--lock",
-            "--reason", f"rgt:{taken.path.name}", str(taken.path), commit, env=taken.env, timeout=CHECKOUT,
-        )  # fmt: skip
-
-
-async def _is_worktree_of(rig: RigHome, path: Path) -> bool:
-    found = await try_git(path, "rev-parse", "--git-common-dir", "HEAD")
-    return found.code == 0 and Path(found.out.splitlines()[0]).resolve() == rig.hub.resolve()
+        await worktrees.add(rig, where, commit, f"rgt:{where.name}", "--force", "--force", "--detach", env=env)
+    return trees.known(rig.hub, where)

@@ -10,9 +10,11 @@ import asyncio
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from rgt.host import nolinks, stores, trees
 from rgt.host.disk import apart
@@ -42,7 +44,7 @@ async def prepare(rig: RigHome, name: str, item: str, branch: str, base: str) ->
         admin = _admin_of(rig, where)
         if admin and _owner(admin) == _reason(item) and _complete(admin):
             _drop_stale_locks(admin, where)
-            _mend_pointer(rig, Tree(where, admin, rig.hub))
+            mend_pointer(rig, Tree(where, admin, rig.hub))
             return where
         await _put_aside(rig, where, branch)
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -94,10 +96,10 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
             raise RgtError("failed", f"worktree {where} {reasons[0]}", f"nothing was removed; see `rgt recover {item}`")
         await asyncio.to_thread(stores.close, rig.hub, admin.name)
         if len(_pooled(rig)) >= POOL_CAP or (admin / "info" / "sparse-checkout").exists():
-            _mend_pointer(rig, tree)
+            mend_pointer(rig, tree)
             await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
         elif await _make_clean(rig, tree):
-            _mend_pointer(rig, tree)
+            mend_pointer(rig, tree)
             _set_owner(admin, _POOL)
             _move(admin, where, rig.pool / secrets.token_hex(4))
         else:
@@ -114,8 +116,34 @@ async def fill_pool(rig: RigHome, target: str, n: int) -> None:
             if len(_pooled(rig)) >= n:
                 return
             where = rig.pool / secrets.token_hex(4)
-            await _git_add(rig, _POOL, "--detach", str(where), refs.target(target))
+            await add(rig, where, refs.target(target), _POOL, "--detach")
         await asyncio.sleep(2 * LOCK_POLL)
+
+
+async def add(
+    rig: RigHome, where: Path, start: str, reason: str, *options: str, env: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """`git worktree add`, locked for `reason`; the hub's lock must be held.
+
+    Its files are written by the town's settings: those of the hub may be an agent's.
+    """
+    new = ("worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", reason, *options, str(where), start)
+    await git(rig.hub, *NO_HOOKS, *new, env=env)
+    try:
+        await git(trees.known(rig.hub, where), "reset", "--quiet", "--hard", env=env, timeout=CHECKOUT)
+    except BaseException:
+        await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
+        raise
+
+
+def mend_pointer(rig: RigHome, tree: Tree) -> None:
+    """Make `.git` of a worktree lead to its hub again, whatever its agent has put there."""
+    pointer = tree.path / ".git"
+    if trees.pointing(tree):
+        return
+    if os.path.lexists(pointer):
+        pointer.rename(_aside(rig, f"{tree.path.name}-git"))
+    nolinks.write(tree.path, ".git", f"{trees.pointer_to(tree.admin)}\n")
 
 
 async def setup_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[str]:
@@ -157,16 +185,11 @@ async def _take_from_pool(rig: RigHome, where: Path, item: str, branch: str, bas
 
 async def _add(rig: RigHome, where: Path, item: str, branch: str, base: str) -> None:
     try:
-        await _git_add(rig, _reason(item), "--no-track", "-b", branch, str(where), base)
+        await add(rig, where, base, _reason(item), "--no-track", "-b", branch)
     except RgtError:
         if not await _sha(rig, branch):
             raise
-        await _git_add(rig, _reason(item), str(where), branch)
-
-
-async def _git_add(rig: RigHome, reason: str, *rest: str) -> None:
-    add = ("worktree", "add", "--quiet", "--lock", "--reason", reason)
-    await git(rig.hub, *NO_HOOKS, *add, *rest, timeout=CHECKOUT)
+        await add(rig, where, branch, _reason(item))
 
 
 async def _make_clean(rig: RigHome, tree: Tree) -> bool:
@@ -227,16 +250,6 @@ def _admin_of(rig: RigHome, where: Path) -> Path | None:
         return None  # pruned, or a copy of a worktree that is elsewhere
     (admin / "gitdir").write_text(f"{where / '.git'}\n")
     return admin
-
-
-def _mend_pointer(rig: RigHome, tree: Tree) -> None:
-    """Make `.git` of a worktree lead to its hub again, whatever its agent has put there."""
-    pointer = tree.path / ".git"
-    if trees.pointing(tree):
-        return
-    if os.path.lexists(pointer):
-        pointer.rename(_aside(rig, f"{tree.path.name}-git"))
-    nolinks.write(tree.path, ".git", f"{trees.pointer_to(tree.admin)}\n")
 
 
 def _pooled(rig: RigHome, owner: str = _POOL) -> list[Path]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from rgt.host import git, trees
 from rgt.host.slots import slot
 from rgt.model.errors import RgtError
 from rgt.model.home import Home, RigHome
@@ -91,3 +94,35 @@ async def test_a_commit_that_is_not_there(home: Home) -> None:
     with pytest.raises(RgtError, match="cannot fill slot slot-0"):
         async with slot(rig, "slot-0", "1" * 40):
             pass
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_what_a_gate_has_set_runs_nothing_in_the_next_run(
+    home: Home, tmp: Path, fresh: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gates run what agents wrote, outside of any sandbox: also in the hub, whose settings a fresh slot would have."""
+    monkeypatch.setattr(git, "PATIENCE", 0.3)
+    rig, first, second = await two_commits(home)
+    evil, marker = tmp / "evil", tmp / "marker"
+    evil.write_text(f'#!/bin/sh\necho "$0 $*" >> {marker}\ncat\n')
+    evil.chmod(0o755)
+    settings = f'[core]\n\tfsmonitor = {evil}\n\thooksPath = {tmp}\n[filter "x"]\n\tsmudge = {evil}\n\tclean = {evil}\n'
+    (tmp / "post-checkout").write_bytes(evil.read_bytes())
+    (tmp / "post-checkout").chmod(0o755)
+    with_filter = branch_commit(rig, rig.worktrees / "f", "y", {".gitattributes": "* filter=x\n", "b.txt": "b\n"})
+    async with slot(rig, "slot-0", first) as here:
+        for file in (trees.known(rig.hub, here.path).admin / "config.worktree", rig.hub / "config"):
+            with file.open("a") as settings_of:
+                settings_of.write(settings)
+        (here.path / ".git").unlink()
+        sh(here.path, "init", "--quiet")
+        (here.path / ".git/config").write_text(settings)
+        (here.path / ".gitignore").unlink()
+        os.mkfifo(here.path / ".gitignore")
+    if fresh:
+        shutil.rmtree(rig.slots / "slot-0")
+    for commit in (with_filter, second):
+        async with slot(rig, "slot-0", commit) as here:
+            await here.show(commit)
+            assert sh(here.path, "-c", "core.fsmonitor=false", "rev-parse", "HEAD") == commit
+    assert not marker.exists(), marker.read_text()

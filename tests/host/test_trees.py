@@ -87,7 +87,11 @@ class Scene:
         hooks.mkdir(exist_ok=True)
         for name in ("post-checkout", "post-index-change", "reference-transaction", "pre-commit", "post-merge"):
             shutil.copy(self.evil, hooks / name)
-        with (git_dir / "config").open("a") as file:
+        self.arm_with(git_dir / "config", hooks)
+
+    def arm_with(self, settings: Path, hooks: Path = Path("/gone")) -> None:
+        """Add every setting that names a program to a file of git's."""
+        with settings.open("a") as file:
             file.write(CONFIG.format(evil=self.evil, hooks=hooks))
 
     def repository(self, path: Path) -> Path:
@@ -184,6 +188,15 @@ def pipes_in_its_part_of_the_hub(scene: Scene) -> None:
         os.mkfifo(scene.admin / name)
 
 
+def settings_of_its_worktree(scene: Scene) -> None:
+    """Which an agent without a sandbox can write."""
+    scene.arm_with(scene.admin / "config.worktree")
+
+
+def settings_of_the_hub(scene: Scene) -> None:
+    scene.arm_with(scene.rig.hub / "config")
+
+
 ATTACKS: list[Callable[[Scene], None]] = [
     a_repository_of_its_own,
     a_pointer_to_a_repository,
@@ -196,6 +209,8 @@ ATTACKS: list[Callable[[Scene], None]] = [
     a_submodule_in_what_rgt_writes,
     pipes_where_git_reads,
     pipes_in_its_part_of_the_hub,
+    settings_of_its_worktree,
+    settings_of_the_hub,
 ]
 
 

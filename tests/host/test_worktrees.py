@@ -165,6 +165,17 @@ async def test_b11_a_failed_prepare_leaves_nothing(rig: RigHome) -> None:
     assert BRANCH not in sh(rig.hub, "for-each-ref")
 
 
+async def test_b11_a_prepare_whose_files_cannot_be_written_leaves_no_worktree(rig: RigHome, tmp: Path) -> None:
+    """Such as when the program of a filter that the person requires is not there."""
+    base = commit(rig.root.parent.parent.parent / "src-api", {".gitattributes": "*.bin filter=big\n", "a.bin": "1\n"})
+    sh(rig.hub, "fetch", "--quiet", "origin", "main")
+    with (tmp / "gitconfig").open("a") as file:
+        file.write('[filter "big"]\n\tsmudge = false\n\trequired = true\n')
+    with pytest.raises(RgtError):
+        await prepare(rig, "nux", ITEM, BRANCH, base)
+    assert not (rig.worktrees / "nux").exists() and len(sh(rig.hub, "worktree", "list").splitlines()) == 1
+
+
 async def test_a_home_behind_a_symlink(tmp: Path) -> None:
     (tmp / "real").mkdir()
     (tmp / "link").symlink_to(tmp / "real")

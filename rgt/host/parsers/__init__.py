@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from pathlib import Path
 
-from rgt.host.git import git
+from rgt.host.git import Tree, git
 from rgt.host.parsers.files import Files
 from rgt.host.parsers.junit import JUnit
 from rgt.host.parsers.output import Output
@@ -32,9 +33,9 @@ def prepare(run: Run) -> dict[str, str]:
     return env
 
 
-async def read(run: Run, commit: str) -> Findings:
-    """What went wrong in a gate that tested `commit` in `run.tree`; a parser that breaks breaks nothing else."""
-    listed = await git(run.tree, "ls-tree", "-r", "-z", "--name-only", commit)
+async def read(run: Run, tree: Path | Tree, commit: str) -> Findings:
+    """What went wrong in a gate that tested `commit` in `tree`; a parser that breaks breaks nothing else."""
+    listed = await git(tree, "ls-tree", "-r", "-z", "--name-only", commit)
     files = Files(run.tree, listed.split("\0"))
     found = Findings()
     known: set[str] = set()
