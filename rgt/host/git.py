@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from rgt.host import settings
+from rgt.host import pipes, settings
 from rgt.host.run import Done, run
 from rgt.model.errors import RgtError
 
@@ -37,7 +36,9 @@ NO_SUBMODULES = "--ignore-submodules=dirty"
 """For commands that look for changes. To see those inside a submodule, git would run itself there, by the settings
 that it finds there. No setting turns that off for good: `.gitmodules`, which an agent writes, wins over all of them."""
 PATIENCE = 5.0
-"""Seconds after which a git in a worktree may be waiting for a pipe."""
+"""Seconds after which a git may be waiting for a pipe."""
+HUB = "hub.git"
+"""What every hub is called."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,15 @@ async def try_git(
             merged[f"GIT_{who}_{part}"] = value
     if isinstance(where, Tree):
         merged.update(where.env)
-        merged.update(env or {})
         argv = ["git", "-C", str(where.path), *STAY_OUT, *args]
-        running = run(argv, env=merged, timeout=timeout, stdin=stdin, errors=errors)
-        return await _released(where, asyncio.ensure_future(running))
+        free = partial(pipes.unplug, where.path, [where.admin, *_agents_write(where.hub)])
+    else:
+        argv = ["git", "-C", str(where), *args]
+        hub = where.name == HUB
+        free = partial(pipes.unplug, repositories=_agents_write(where)) if hub else partial(pipes.unplug, person=where)
     merged.update(env or {})
-    return await run(["git", "-C", str(where), *args], env=merged, timeout=timeout, stdin=stdin, errors=errors)
+    running = run(argv, env=merged, timeout=timeout, stdin=stdin, errors=errors)
+    return await _released(asyncio.ensure_future(running), free)
 
 
 async def git(
@@ -113,34 +117,17 @@ async def git(
     return done.out.rstrip("\n")
 
 
-async def _released(tree: Tree, running: asyncio.Future[Done]) -> Done:
-    """Wait for a git; one that takes long is freed of the pipes that may keep it."""
+def _agents_write(hub: Path) -> list[Path]:
+    """Parts of a hub that agents in a sandbox write, too."""
+    return [hub / "refs", hub / "logs", hub / "worktrees", hub.parent / "stores"]
+
+
+async def _released(running: asyncio.Future[Done], free: Callable[[], str]) -> Done:
+    """Wait for a git; one that takes long is freed of the pipes that may keep it. Raises `failed` for what stays."""
     try:
         done, _ = await asyncio.wait({running}, timeout=PATIENCE)
-        if not done:
-            await asyncio.to_thread(_unplug, tree)
+        if not done and (pipe := await asyncio.to_thread(free)):
+            raise RgtError("failed", f"git waits at a pipe: {pipe}", "remove it, or what leads there")
         return await running
     finally:
         running.cancel()
-
-
-def _unplug(tree: Tree) -> None:
-    """Remove the pipes that lie where git looks for files of its own, and let go who waits at one of them."""
-    for pipe in (*_pipes(tree.path, "", 0), *_pipes(tree.admin, ".git/", 0)):
-        with suppress(OSError):
-            # A reader that waits gets a writer, and with it the end.
-            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW))
-        with suppress(OSError):
-            pipe.unlink()
-
-
-def _pipes(folder: Path, within: str, depth: int) -> Iterator[Path]:
-    """Pipes called `.git…`, and all that are below something called `.git…`."""
-    with suppress(OSError), os.scandir(folder) as found:
-        for entry in found:
-            name = within + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if depth < 100:
-                    yield from _pipes(Path(entry.path), f"{name}/" if name.startswith(".git") else "", depth + 1)
-            elif name.startswith(".git") and stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode):
-                yield Path(entry.path)

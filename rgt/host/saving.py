@@ -152,7 +152,10 @@ async def left(worktree: Tree, snapshot: str = "") -> str:
 async def describe(worktree: Tree) -> TreeFacts:
     """The facts about a worktree by which `safe_to_destroy` judges; unreadable ones say so instead of raising."""
     every = ("--untracked-files=all", NO_SUBMODULES, "-z")
-    status = await try_git(worktree, "status", "--porcelain=v2", "--branch", *every)
+    try:
+        status = await try_git(worktree, "status", "--porcelain=v2", "--branch", *every)
+    except RgtError as e:
+        return TreeFacts(readable=False, unreadable=e.message)
     if status.code:
         return TreeFacts(readable=False)
     admin = worktree.admin

@@ -10,6 +10,8 @@ class TreeFacts:
     """What was found in a work tree. Facts that could not be read must never look like a clean tree: `readable`."""
 
     readable: bool = True
+    unreadable: str = ""
+    """Why it is not, when that is known."""
     head: str = ""
     """Commit that is checked out; empty before the first one."""
     branch: str = ""
@@ -42,7 +44,7 @@ class TreeFacts:
 def safe_to_destroy(facts: TreeFacts) -> list[str]:
     """The reasons why the tree must stay, as ends of a sentence that begins "it"; none means it may go."""
     if not facts.readable:
-        return ["cannot be read"]
+        return [": ".join(filter(None, ("cannot be read", facts.unreadable)))]
     reasons = []
     if facts.live:
         reasons.append(f"has {_count(facts.live, 'process', 'es')} running in it")

@@ -188,6 +188,31 @@ def pipes_in_its_part_of_the_hub(scene: Scene) -> None:
         os.mkfifo(scene.admin / name)
 
 
+def a_pipe_that_a_repository_inside_leads_to(scene: Scene) -> None:
+    """By a file, by a link, and by what says where the rest of it is; all within the worktree."""
+    for name in ("file", "link", "common"):
+        led_to = scene.repository(scene.where / f"x-{name}").rename(scene.where / f"led-to-{name}")
+        (scene.where / f"x-{name}/.git").write_text(f"gitdir: ../{led_to.name}\n")
+        (led_to / "HEAD").rename(led_to / "was")
+        os.mkfifo(led_to / "HEAD") if name == "file" else None
+    os.mkfifo(scene.where / "pipe")
+    (scene.where / "led-to-link/HEAD").symlink_to(scene.where / "pipe")
+    (scene.where / "led-to-common/was").rename(scene.where / "led-to-common/HEAD")
+    os.mkfifo(scene.where / "led-to-common/commondir")
+
+
+def a_pipe_elsewhere(scene: Scene) -> None:
+    made = scene.repository(scene.where / "x").rename(scene.home.root.parent / "elsewhere")
+    (scene.where / "x/.git").write_text(f"gitdir: {made}\n")
+    (made / "HEAD").unlink()
+    os.mkfifo(made / "HEAD")
+
+
+def pipes_where_all_agents_write(scene: Scene) -> None:
+    for name in ("refs/heads/polecat/nux/aa", "refs/zz", "logs/refs/heads/aa"):
+        os.mkfifo(scene.rig.hub / name)
+
+
 def settings_of_its_worktree(scene: Scene) -> None:
     """Which an agent without a sandbox can write."""
     scene.arm_with(scene.admin / "config.worktree")
@@ -209,6 +234,9 @@ ATTACKS: list[Callable[[Scene], None]] = [
     a_submodule_in_what_rgt_writes,
     pipes_where_git_reads,
     pipes_in_its_part_of_the_hub,
+    a_pipe_that_a_repository_inside_leads_to,
+    a_pipe_elsewhere,
+    pipes_where_all_agents_write,
     settings_of_its_worktree,
     settings_of_the_hub,
 ]
@@ -387,6 +415,23 @@ async def test_b10_names_that_are_no_text_and_files_that_are_pipes_stop_no_savin
     assert r'"caf\351 \n.txt"' in kept and "src/app.py" not in kept
     assert await saving.save_commit(tree, "x")
     assert r'"caf\351 \n.txt"' in sh(scene.where, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+
+
+async def test_b10_a_worktree_that_leads_git_to_a_pipe_elsewhere_says_so_and_stays(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not the town's is not removed, and nobody waits for it."""
+    monkeypatch.setattr(git, "PATIENCE", 0.3)
+    a_pipe_elsewhere(scene)
+    pipe = scene.home.root.parent / "elsewhere/HEAD"
+    said = [f"cannot be read: git waits at a pipe: {pipe}"]
+    assert await worktrees.blockers(scene.rig, "nux", ITEM) == said
+    assert not await worktrees.recycle(scene.rig, "nux", ITEM)
+    with pytest.raises(RgtError, match="git waits at a pipe"):
+        await finishing.current_branch(scene.home, pipe.parent)
+    assert pipe.is_fifo() and (scene.where / "work").exists()
+    pipe.unlink()
+    assert await worktrees.recycle(scene.rig, "nux", ITEM)
 
 
 async def test_a_place_in_the_home_that_is_no_worktree_is_nobodys(scene: Scene, tmp: Path) -> None:
