@@ -35,6 +35,8 @@ STAY_OUT = (*NO_HOOKS, "-c", "core.fsmonitor=false", "-c", "submodule.recurse=fa
 NO_SUBMODULES = "--ignore-submodules=dirty"
 """For commands that look for changes. To see those inside a submodule, git would run itself there, by the settings
 that it finds there. No setting turns that off for good: `.gitmodules`, which an agent writes, wins over all of them."""
+NAMES = "surrogateescape"
+"""How names of files are decoded that go back to git or to the file system."""
 PATIENCE = 5.0
 """Seconds after which a git may be waiting for a pipe."""
 HUB = "hub.git"
@@ -53,13 +55,15 @@ class Tree:
     admin: Path
     """Where the hub keeps what belongs to this worktree alone. Its agent can write there, too."""
     hub: Path
+    known_by: Path | None = None
+    """Another place than the usual one for the settings with which git works there."""
 
     @property
     def env(self) -> dict[str, str]:
         """Variables that keep git from looking for its repository."""
         return {
             "GIT_DIR": str(self.admin),
-            "GIT_COMMON_DIR": str(settings.of(self.hub)),
+            "GIT_COMMON_DIR": str(settings.of(self.hub, self.known_by)),
             "GIT_WORK_TREE": str(self.path),
             "GIT_NO_LAZY_FETCH": "1",
         }

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from rgt.host import nolinks, stores
-from rgt.host.git import NO_SUBMODULES, Tree, git, try_git
+from rgt.host import nolinks, stores, submodules
+from rgt.host.git import NAMES, NO_SUBMODULES, Tree, git, try_git
 from rgt.host.hub import GENERATED
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -26,8 +26,6 @@ from rgt.model.safety import TreeFacts
 
 LISTED = 12
 """How many changed files are named to whoever goes on."""
-NAMES = "surrogateescape"
-"""How names of files are decoded that go back to git or to the file system."""
 MARK = "Rgt-Saved: true"
 """Trailer of a commit that rgt made to save work."""
 
@@ -161,8 +159,7 @@ async def describe(worktree: Tree) -> TreeFacts:
     admin = worktree.admin
     heads = _heads(status.out.split("\0"))
     changed = untracked = conflicts = 0
-    nested = ["submodules"] if (admin / "modules").is_dir() else []
-    nested += await repositories(worktree)
+    nested = await submodules.with_work(worktree)
     entries = iter(status.out.split("\0"))
     for entry in entries:
         kind = entry[:1]
@@ -188,14 +185,6 @@ async def describe(worktree: Tree) -> TreeFacts:
         ahead=await _count(worktree, heads["oid"], *landed),
         unkept=await _count(worktree, heads["oid"], *landed, "--glob=refs/rgt/keep"),
     )
-
-
-async def repositories(worktree: Tree) -> list[str]:
-    """Repositories that lie where the index has submodules. (Others are untracked directories to git.)"""
-    entries = await _names(worktree, "ls-files", "--stage")
-    submodules = [entry.partition("\t")[2] for entry in entries if entry.startswith("160000 ")]
-    found = [path for path in submodules if os.path.lexists(worktree.path / path / ".git")]
-    return [f"{os.fsencode(path).decode(errors='replace')}/" for path in found]
 
 
 def live_inside(directory: Path) -> list[int]:

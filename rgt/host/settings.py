@@ -35,16 +35,20 @@ OURS = """\
 """
 
 
-def of(hub: Path) -> Path:
-    """The directory by which git in a worktree is to know its hub; made, or put right, if it is not as it should be."""
-    place = hub / NAME
+def of(hub: Path, place: Path | None = None) -> Path:
+    """The directory by which git in a worktree is to know its hub; made, or put right, if it is not as it should be.
+
+    With a `place` for it the hub is a submodule, whose list of what to ignore does not count.
+    """
+    exclude = "" if place else _text(hub, "info/exclude")
+    place = place or hub / NAME
     wanted = _config(hub)
     if _text(place, "config") != wanted:
-        nolinks.make(hub, f"{NAME}/info")
-        nolinks.write(place, "info/exclude", _text(hub, "info/exclude"))
+        nolinks.make(place.parent, f"{place.name}/info")
+        nolinks.write(place, "info/exclude", exclude)
         for name in SHARED:
             with suppress(FileExistsError):
-                (place / name).symlink_to(Path("..", name))
+                (place / name).symlink_to(Path("..", name) if place.parent == hub else hub / name)
         nolinks.write(place, "config", wanted)
     return place
 

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from rgt.host import nolinks, stores, trees
+from rgt.host import nolinks, stores, submodules, trees
 from rgt.host.disk import apart
 from rgt.host.git import NO_HOOKS, Tree, git, try_git
 from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
-from rgt.host.saving import describe, live_inside, repositories, snapshot
+from rgt.host.saving import describe, live_inside, snapshot
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -94,6 +94,7 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
             await pin(rig, refs.keep(item, facts.head), facts.head)
         if reasons := safe_to_destroy(replace(await describe(tree), saved=True)):
             raise RgtError("failed", f"worktree {where} {reasons[0]}", f"nothing was removed; see `rgt recover {item}`")
+        await submodules.remove(tree)
         await asyncio.to_thread(stores.close, rig.hub, admin.name)
         if len(_pooled(rig)) >= POOL_CAP or (admin / "info" / "sparse-checkout").exists():
             mend_pointer(rig, tree)
@@ -205,7 +206,7 @@ async def _make_clean(rig: RigHome, tree: Tree) -> bool:
     target = (await git(rig.hub, "for-each-ref", "--count=1", "--format=%(refname)", "refs/rgt/target/")) or "HEAD"
     await git(tree, "checkout", "--quiet", "--force", "--detach", target, timeout=CHECKOUT)
     left = await git(tree, "ls-files", "--others", "--exclude-standard", timeout=CHECKOUT)
-    return not left and not await repositories(tree)
+    return not left and not await submodules.populated(tree)
 
 
 async def _put_aside(rig: RigHome, where: Path, branch: str = "") -> None:
