@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from rgt.host import trees
+from rgt.host import trees, worktrees
 from rgt.host.config import read_rig
 from rgt.host.git import git, try_git
 from rgt.host.hub import install_hooks, landing_key
@@ -104,6 +104,11 @@ async def _worktrees(home: Home, rig: str) -> AsyncIterator[Check]:
         if not path.is_dir():
             yield Check.warn(
                 f"the worktree {path} is gone", "its commits are safe; `rgt recover` brings saved work back"
+            )
+    for path, why in (await worktrees.staying(at)).items():
+        if why:
+            yield Check.warn(
+                f"{path} is done with and stays: it {why}", "take what you need; the next of this name parks it"
             )
 
 

@@ -7,6 +7,7 @@ Its place may change by a rename, since git finds it through two files, `<worktr
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import shutil
@@ -28,6 +29,8 @@ from rgt.model.safety import TreeFacts, safe_to_destroy
 
 POOL_CAP = 8
 """Worktrees that wait in a pool; what is freed beyond is removed."""
+STAYS = "rgt-stays"
+"""File in the hub's directory of a worktree that could not be given back."""
 CHECKOUT = 900.0
 """Seconds that writing a whole work tree may take."""
 
@@ -45,6 +48,7 @@ async def prepare(rig: RigHome, name: str, item: str, branch: str, base: str) ->
         if admin and _owner(admin) == _reason(item) and _complete(admin):
             _drop_stale_locks(admin, where)
             mend_pointer(rig, Tree(where, admin, rig.hub))
+            nolinks.remove(admin, STAYS)
             return where
         await _put_aside(rig, where, branch)
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +75,16 @@ async def blockers(rig: RigHome, name: str, item: str) -> list[str]:
     return _unsavable(await describe(Tree(where, admin, rig.hub)))
 
 
+async def staying(rig: RigHome) -> dict[Path, str]:
+    """Worktrees of finished items that `recycle` has left alone, with what still speaks against them."""
+    found = {}
+    for admin in trees.admins(rig.hub):
+        where = trees.place(admin)
+        if nolinks.status(admin, STAYS) and where.is_dir() and where.parent.name != rig.parked.name:
+            found[where] = "; ".join(_unsavable(await describe(Tree(where, admin, rig.hub))))
+    return found
+
+
 async def recycle(rig: RigHome, name: str, item: str) -> bool:
     """Save what is in the worktree of a finished item, then give it back to the pool; was it freed?
 
@@ -85,7 +99,9 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
         tree = Tree(where, admin, rig.hub)
         trees.tidy(tree)
         facts = await describe(tree)
-        if _unsavable(facts):
+        if reasons := _unsavable(facts):
+            log.warning("worktree %s of %s stays: it %s", where, item, "; ".join(reasons))
+            nolinks.write(admin, STAYS, "")
             return False
         _drop_stale_locks(admin, where)
         if facts.dirty:
@@ -100,6 +116,7 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
             mend_pointer(rig, tree)
             await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
         elif await _make_clean(rig, tree):
+            nolinks.remove(admin, STAYS)
             mend_pointer(rig, tree)
             _set_owner(admin, _POOL)
             _move(admin, where, rig.pool / secrets.token_hex(4))
@@ -154,6 +171,8 @@ async def setup_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[s
     """
     return await asyncio.to_thread(_copy_files, rig_path, worktree, copy)
 
+
+log = logging.getLogger(__name__)
 
 _POOL = "rgt:pool"
 _HALF_DONE = ("MERGE_AUTOSTASH", "BISECT_LOG", "BISECT_START", "rebase-merge", "rebase-apply", "sequencer")

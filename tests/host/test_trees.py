@@ -452,6 +452,11 @@ def a_repository_inside(sub: Path) -> None:
     make_repo(sub / "inner", {"y": "2\n"})
 
 
+async def doctor_says(scene: Scene) -> list[str]:
+    """What the doctor finds wrong with the worktrees of the rig."""
+    return [check.cause for check in [c async for c in doctor_rig.PROBES["worktrees"](scene.home, "api")]]
+
+
 CHANGES = "changes that are not committed"
 COMMITS = "commits that no remote had"
 
@@ -481,9 +486,13 @@ async def test_b10_a_submodule_with_work_that_is_nowhere_else_stays(
 async def test_b10_a_submodule_that_is_no_more_in_the_index_stays(scene: Scene, with_submodule: Path) -> None:
     commit(with_submodule, {"x": "2\n"})
     sh(scene.where, "rm", "--quiet", "--force", "libs/lib")
-    said = ["holds other repositories: lib/ (a submodule that is no more)"]
-    assert await worktrees.blockers(scene.rig, "nux", ITEM) == said
+    said = "holds other repositories: lib/ (a submodule that is no more)"
+    assert await worktrees.blockers(scene.rig, "nux", ITEM) == [said]
+    assert await doctor_says(scene) == []
     assert not await worktrees.recycle(scene.rig, "nux", ITEM)
+    assert await doctor_says(scene) == [f"{scene.where} is done with and stays: it {said}"]
+    shutil.rmtree(scene.admin / "modules")
+    assert await doctor_says(scene) == [] and await worktrees.recycle(scene.rig, "nux", ITEM)
 
 
 async def test_b07_a_submodule_with_a_new_commit_is_saved_as_it_is(scene: Scene, tmp: Path) -> None:
