@@ -1,7 +1,8 @@
-"""What agents have used, read from the transcripts that their runtimes write: Claude Code's form, JSON lines.
+"""What agents have used, read from the transcripts that their runtimes write: JSON lines, each in a form of its own.
 
-One answer of a model spans several lines with the same usage, or with one that grows: each request counts once, with
-the most that was said of it. Subagents have files of their own, and a session that is forked repeats what came before.
+Claude Code's, Codex's and Gemini's are known; a line shows whose it is. One answer of a model spans several lines with
+the same usage, or with one that grows: each request counts once, with the most that was said of it. Subagents have
+files of their own, and a session that is forked repeats what came before.
 What was read stays read: the account book of an agent, `usage.json` in its directory, knows how far, and the sums.
 """
 
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -42,6 +44,12 @@ class File(Model):
 
     inode: int
     offset: int = 0
+    thread: str = ""
+    """Of Codex: which session its lines are from,"""
+    model: str = ""
+    """what it works with,"""
+    sum: list[int] = Field(default_factory=list)
+    """and all that it has used: input, cached input and output."""
 
 
 class Seen(Model):
@@ -93,26 +101,22 @@ class Book(Model):
             del self.sums[key]
             self.told.pop(key, None)
 
-    def count(self, entry: dict[str, Any], price: Pricing, now: str) -> None:
+    def count(self, entry: dict[str, Any], price: Pricing, now: str, file: File) -> None:
         """One line of a transcript."""
-        message = entry.get("message")
-        given = message.get("usage") if isinstance(message, dict) else None
-        if not isinstance(message, dict) or not isinstance(given, dict):
-            return
-        request = entry.get("requestId") or message.get("id") or entry.get("uuid")
-        usage, model = usage_of(given), name_of(message.get("model"))
-        if not request or not usage.tokens:
+        said = _claude(entry) or _gemini(entry) or _codex(entry, file)
+        if not said or not said.request or not said.usage.tokens:
             return
         at = moment(entry.get("timestamp"), now)
-        known = self.seen.get(str(request))
+        known = self.seen.get(said.request)
         if known is None:
             if at <= self.since:
                 return
-            known = Seen(sum=f"{at[:10]} {self.item or '-'} {model}", at=at, usage=Usage(), amount=NOTHING)
-        usage = Usage(*map(max, usage, known.usage))
-        amount = Amount.of(usage, price(model)).pack()
+            key = f"{at[:10]} {self.item or '-'} {said.model}"
+            known = Seen(sum=key, at=at, usage=Usage(), amount=NOTHING)
+        usage = Usage(*map(max, said.usage, known.usage))
+        amount = Amount.of(usage, price(said.model)).pack()
         self._add(known.sum, minus(amount, known.amount))
-        self.seen[str(request)] = known.model_copy(update={"usage": usage, "amount": amount})
+        self.seen[said.request] = known.model_copy(update={"usage": usage, "amount": amount})
 
     def _add(self, key: str, more: list[int]) -> None:
         self.sums[key] = plus(self.sums.get(key, NOTHING), more)
@@ -167,7 +171,7 @@ def read(directory: Path, book: Book, price: Pricing) -> bool:
                 continue
             for entry, offset in _entries(transcript, file.offset):
                 if entry:
-                    book.count(entry, price, now)
+                    book.count(entry, price, now, file)
                 file.offset, more = offset, True
     book.forget()
     return more
@@ -181,7 +185,7 @@ def _entries(file: BinaryIO, offset: int) -> Iterator[tuple[dict[str, Any], int]
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
             offset += len(line) + 1
-            yield (_entry(line) if b'"usage"' in line else {}), offset
+            yield (_entry(line) if _TELLING.search(line) else {}), offset
         if len(rest) > LONGEST:
             offset += len(rest)
             rest = b""
@@ -194,6 +198,68 @@ def _entry(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+_TELLING = re.compile(rb'"(usage|tokens|token_count|turn_context|session_meta)"')
+"""What is in a line that counts, of any form."""
+
+
+class _Said(NamedTuple):
+    """What a line says of one request."""
+
+    request: str
+    usage: Usage
+    model: str
+
+
+def _claude(entry: dict[str, Any]) -> _Said | None:
+    message = entry.get("message")
+    given = message.get("usage") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(given, dict):
+        return None
+    request = entry.get("requestId") or message.get("id") or entry.get("uuid")
+    return _Said(str(request or ""), usage_of(given), name_of(message.get("model")))
+
+
+def _gemini(entry: dict[str, Any]) -> _Said | None:
+    """A message of the model, written again when its tools have run. What came out of a cache is in `input`."""
+    given = entry.get("tokens")
+    if entry.get("type") != "gemini" or not isinstance(given, dict):
+        return None
+    read, whole = _number(given.get("cached")), _number(given.get("input"))
+    usage = Usage(
+        input=max(0, whole - read) + _number(given.get("tool")),
+        output=_number(given.get("output")) + _number(given.get("thoughts")),
+        read=min(read, whole),
+    )
+    return _Said(str(entry.get("id") or ""), usage, name_of(entry.get("model")))
+
+
+def _codex(entry: dict[str, Any], file: File) -> _Said | None:
+    """The sum of a session so far: what it has more than before. A sum that shrinks begins anew with the last answer.
+
+    What came out of a cache is in `input_tokens`, what was thought in `output_tokens`."""
+    kind, payload = entry.get("type"), entry.get("payload")
+    if not isinstance(payload, dict):
+        return None
+    if kind == "session_meta":
+        file.thread = name_of(payload.get("id"))
+    elif kind == "turn_context":
+        file.model = name_of(payload.get("model"))
+    info = payload.get("info") if kind == "event_msg" and payload.get("type") == "token_count" else None
+    if not isinstance(info, dict):
+        return None
+    sum, last = _codex_sum(info.get("total_token_usage")), _codex_sum(info.get("last_token_usage"))
+    more = [now - before for now, before in zip(sum, file.sum or [0, 0, 0], strict=True)]
+    whole, read, output = last if min(more) < 0 else more
+    file.sum = sum
+    usage = Usage(input=max(0, whole - read), output=output, read=min(read, whole))
+    return _Said(f"{file.thread} {sum}", usage, file.model or "unknown")
+
+
+def _codex_sum(given: object) -> list[int]:
+    known = given if isinstance(given, dict) else {}
+    return [_number(known.get(name)) for name in ("input_tokens", "cached_input_tokens", "output_tokens")]
 
 
 def usage_of(given: dict[str, Any]) -> Usage:

@@ -104,7 +104,7 @@ class Preset(Model):
     """Whether its hooks can refuse what it is about to do, and whether a hook that fails refuses (`closed`)."""
     usage: Annotated[str, AfterValidator(_below)] = ""
     """Where it writes down what it has used: a pattern of files below the agent's directory, in the form of Claude
-    Code's transcripts; absent: nobody knows what it costs."""
+    Code's, Codex's or Gemini's transcripts; absent: nobody knows what it costs."""
     limits: list[str] = []
     """What it cannot do, for `docs/runtimes.md`."""
     env: dict[str, Template] = {}

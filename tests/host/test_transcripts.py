@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from rgt.host import transcripts
-from rgt.host.transcripts import SEEN, Book, find_book, open_book, read, save_book
+from rgt.host.transcripts import SEEN, Book, File, find_book, open_book, read, save_book
 from rgt.model.costs import Price, Usage, total
 from rgt.model.times import iso
 from tests.eventually import eventually
 
 PATTERN = "claude/projects/**/*.jsonl"
 AT = "2026-11-20T10:00:00.000Z"
+NOW = "2026-11-28T00:00:00.000Z"
 
 
 def price(model: str) -> Price | None:
@@ -126,7 +127,7 @@ def test_odd_times_and_names(tmp: Path) -> None:
     """No time, one in the future and one of another zone; a name with control characters."""
     book = Book(id="b", pattern=PATTERN)
     for number, at in enumerate(("", "2099-01-01T00:00:00Z", "2026-11-27T01:00:00+02:00", "yesterday")):
-        book.count(json.loads(entry(f"r{number}", 1, at=at, model="a \x1b[31m\nb")), price, "2026-11-28T00:00:00.000Z")
+        book.count(json.loads(entry(f"r{number}", 1, at=at, model="a \x1b[31m\nb")), price, NOW, File(inode=1))
     assert {key: sum[0] for key, sum in book.sums.items()} == {"2026-11-28 - a [31m b": 3, "2026-11-26 - a [31m b": 1}
 
 
@@ -143,10 +144,12 @@ def test_what_was_used_counts_for_the_item_of_its_time(tmp: Path) -> None:
 
 
 def test_many_requests_are_known_again_by_their_time(tmp: Path) -> None:
-    book, now = again(tmp), "2026-11-28T00:00:00.000Z"
+    book = again(tmp)
     for _ in range(2):
         for n in range(SEEN + 50):
-            book.count(json.loads(entry(f"r{n}", 1, at=f"2026-11-20T10:{n // 60:02}:{n % 60:02}Z")), price, now)
+            book.count(
+                json.loads(entry(f"r{n}", 1, at=f"2026-11-20T10:{n // 60:02}:{n % 60:02}Z")), price, NOW, File(inode=1)
+            )
         book.forget()
         assert (len(book.seen), tokens(book)) == (SEEN, SEEN + 50)
 
@@ -181,6 +184,89 @@ def test_what_was_told_is_news_no_more(tmp: Path) -> None:
     assert [x.amount[2] for x in book.news("polecat/api/nux")] == [6], "totals, not increments"
     save_book(tmp, book)
     assert find_book(tmp) == book
+
+
+def line(**entry: Any) -> str:
+    return json.dumps({"timestamp": AT, **entry}) + "\n"
+
+
+def gemini(id: str, tokens: dict[str, int] | None = None, model: str = "known") -> str:
+    """A message as Gemini 0.61 writes it."""
+    return line(id=id, type="gemini", content="", thoughts=[], tokens=tokens, model=model)
+
+
+def test_gemini_writes_each_answer_again_when_its_tools_have_run(tmp: Path) -> None:
+    """What came out of a cache is part of the input, what was thought is no part of the output."""
+    again(tmp, "gt-aaaaa")
+    used = {"input": 10, "output": 3, "cached": 4, "thoughts": 2, "tool": 1, "total": 16}
+    set_again = line(**{"$set": {"messages": [json.loads(gemini("m1", used))]}})
+    write(tmp, line(sessionId="s", kind="main"), line(id="u", type="user", content="tokens"), gemini("m1"))
+    write(tmp, gemini("m1", used), gemini("m1", used), set_again, gemini("m2", used, "other"))
+    assert again(tmp).sums == {
+        "2026-11-20 gt-aaaaa known": [1, 7, 5, 0, 4, 7 + 10 + 20, 0],
+        "2026-11-20 gt-aaaaa other": [1, 7, 5, 0, 4, 0, 16],
+    }
+
+
+def codex(*sum: int, last: tuple[int, int, int] = (0, 0, 0)) -> str:
+    """The sum of a session as Codex 0.171 writes it: input, cached, output."""
+    names = ("input_tokens", "cached_input_tokens", "output_tokens")
+    info = {
+        "total_token_usage": dict(zip(names, sum, strict=True)),
+        "last_token_usage": dict(zip(names, last, strict=True)),
+    }
+    return line(type="event_msg", payload={"type": "token_count", "info": info, "rate_limits": {}})
+
+
+def session(id: str = "one", model: str = "known") -> str:
+    turn = line(type="turn_context", payload={"turn_id": "t", "model": model})
+    return line(type="session_meta", payload={"id": id, "cli_version": "0.171.0"}) + turn
+
+
+def test_codex_writes_sums_of_a_session_some_of_them_twice(tmp: Path) -> None:
+    """Also one without a sum, which tells of limits alone, and one of a session that counts anew."""
+    again(tmp, "gt-aaaaa")
+    empty = line(type="event_msg", payload={"type": "token_count", "info": None, "rate_limits": {}})
+    path = write(tmp, session(), empty, codex(10, 4, 5), codex(10, 4, 5), codex(30, 14, 8))
+    book = again(tmp)
+    assert book.sums == {"2026-11-20 gt-aaaaa known": [2, 16, 8, 0, 14, 16 + 16 + 70, 0]}
+    write(tmp, line(type="turn_context", payload={"model": "other"}), codex(40, 14, 9))
+    assert again(tmp).sums["2026-11-20 gt-aaaaa other"] == [1, 10, 1, 0, 0, 0, 11], (
+        "the next worker knows the sum before"
+    )
+    write(tmp, codex(0, 0, 0), codex(7, 2, 1, last=(7, 2, 1)))
+    assert tokens(again(tmp)) == 38 + 11 + 8
+    path.write_bytes(path.read_bytes()[:-1] + b" \n")
+    path.rename(path.with_suffix(".old"))
+    path.with_suffix(".old").rename(path.with_name("copy.jsonl"))
+    assert tokens(again(tmp)) == 57, "read again, under another name, it counts once"
+
+
+def test_two_sessions_of_codex_with_the_same_sums_are_two_and_a_fork_repeats_the_first(tmp: Path) -> None:
+    again(tmp)
+    write(tmp, session("one"), codex(10, 4, 5))
+    write(tmp, session("two"), codex(10, 4, 5), name="two.jsonl")
+    write(tmp, session("three"), session("one"), codex(10, 4, 5), codex(12, 4, 6), name="three.jsonl")
+    assert tokens(again(tmp)) == 15 + 15 + 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        line(id="m", type="gemini", tokens={"input": -1, "output": "3", "cached": True}),
+        line(id="", type="gemini", tokens={"input": 5}),
+        line(
+            type="event_msg", payload={"type": "token_count", "info": {"total_token_usage": [], "last_token_usage": 5}}
+        ),
+        line(type="event_msg", payload="token_count"),
+        line(type="turn_context", payload={"model": ["x"]}),
+        line(type="session_meta", payload=None),
+    ],
+)
+def test_odd_lines_of_codex_and_gemini_count_nothing_and_stop_nothing(tmp: Path, odd: str) -> None:
+    again(tmp)
+    write(tmp, odd, gemini("m1", {"input": 5}))
+    assert tokens(again(tmp)) == 5
 
 
 def test_a_usage_of_nothing_is_none() -> None:

@@ -28,6 +28,9 @@ class Model:
 
     port: int = 0
     asked: list[Json] = field(default_factory=list)
+    answered: int = 0
+    """Answers in a conversation with tools: 10 tokens given, 4 of them from a cache, and 5 answered, 2 of them thought.
+    What else a program asks, such as a title for its session, is in no transcript."""
 
     @property
     def url(self) -> str:
@@ -63,6 +66,7 @@ def model() -> Iterator[Model]:
                 answer = _gemini(body)
             else:
                 answer = [{}]
+            state.answered += bool(body.get("tools"))
             if "stream" in path or body.get("stream"):
                 named = path.endswith("/responses")
                 lines = [(f"event: {e['type']}\n" if named else "") + f"data: {json.dumps(e)}\n\n" for e in answer]
@@ -156,7 +160,7 @@ def _responses(body: Json) -> list[Json]:
         content = [{"type": "output_text", "text": "finished", "annotations": []}]
         item = {"type": "message", "id": "msg_1", "role": "assistant", "content": content, "status": "completed"}
     usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
-    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    details = {"input_tokens_details": {"cached_tokens": 4}, "output_tokens_details": {"reasoning_tokens": 2}}
     response = {"id": "resp_1", "object": "response", "status": "completed", "output": [item], "usage": usage | details}
     return [
         {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}},
@@ -177,7 +181,8 @@ def _gemini(body: Json) -> list[Json]:
     said: Json = {"text": "finished"}
     if shell and command:
         said = {"functionCall": {"name": shell["name"], "args": _arguments(shell, command)}}
-    usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
+    usage = {"promptTokenCount": 10, "cachedContentTokenCount": 4, "candidatesTokenCount": 3, "thoughtsTokenCount": 2}
+    usage["totalTokenCount"] = 15
     found = {"content": {"role": "model", "parts": [said]}, "finishReason": "STOP", "index": 0}
     return [{"candidates": [found], "usageMetadata": usage}]
 

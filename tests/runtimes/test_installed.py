@@ -21,6 +21,8 @@ from rgt.host import processes, sessions
 from rgt.host.runtimes.presets import SHIPPED, installed_version, load_preset
 from rgt.host.sessions import Launch, Session
 from rgt.host.tmux import Tmux
+from rgt.host.transcripts import open_book, read
+from rgt.model.costs import total
 from rgt.model.runtime import Choice, Mode, Preset
 from tests.eventually import eventually
 from tests.repos import make_repo
@@ -228,3 +230,27 @@ async def test_without_a_session_a_death_starts_it_anew(runtime: Running) -> Non
     await runtime.start("resumed", prompt="Anew MARK-99")
     await runtime.until("it has the whole prompt", lambda: runtime.llm.heard("Anew MARK-99"), 90)
     assert runtime.hooked("SessionStart")
+
+
+async def test_what_it_has_used_is_what_the_model_has_said(runtime: Running) -> None:
+    """Of those whose transcripts are read: each answer once, before and after a death."""
+    preset, llm, directory = runtime.preset, runtime.llm, runtime.stage.agent_dir
+    if not preset.usage:
+        pytest.skip(f"what {preset.name} uses is not counted")
+    book = open_book(directory, preset.usage)
+
+    def counted() -> bool:
+        read(directory, book, lambda _: None)
+        used = total(book.sums.values())
+        wanted = [llm.answered * n for n in (1, 6, 5, 4)]
+        return [used.calls, used.input, used.output, used.read] == wanted and used.calls > 0
+
+    for mode in ("start", "resumed"):
+        stops = len(runtime.hooked("Stop"))
+        await runtime.start(mode, "<<run: echo made > made.txt>>")
+        await runtime.until("it stops", lambda stops=stops: len(runtime.hooked("Stop")) > stops, 90)
+        await runtime.until("all is counted", counted, 10)
+        assert runtime.session
+        os.killpg(runtime.session.pid, 9)
+        await runtime.until("it is dead", lambda: not processes.alive(runtime.session.proc), 10)
+    assert MODELS[preset.name] in {key.split(" ", 2)[2] for key in book.sums}
