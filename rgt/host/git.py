@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rgt.host import pipes, settings
+from rgt.host import pipes, settings, stores
 from rgt.host.run import Done, run
 from rgt.model.errors import RgtError
 
@@ -123,7 +123,7 @@ async def git(
 
 def _agents_write(hub: Path) -> list[Path]:
     """Parts of a hub that agents in a sandbox write, too."""
-    return [hub / "refs", hub / "logs", hub / "worktrees", hub.parent / "stores"]
+    return [hub / "refs", hub / "logs", hub / "worktrees", hub.parent / stores.NAME]
 
 
 async def _released(running: asyncio.Future[Done], free: Callable[[], str]) -> Done:

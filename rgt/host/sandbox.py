@@ -115,9 +115,10 @@ def _hub(fence: Fence) -> Iterator[str]:
     """What a commit writes: objects into a store of its own, its branches, and the worktree's own part of the hub."""
     hub = fence.rig.hub
     tree = trees.known(hub, fence.worktree)
-    others = fence.home.root / "objects"
-    store = stores.ready(hub, tree.admin.name, others)
-    yield from ("--ro-bind", str(hub / "objects"), str(others))
+    seen = fence.home.root / "seen"
+    store = stores.ready(hub, tree.admin.name, seen / hub.name / "objects")
+    yield from ("--ro-bind", str(hub / "objects"), str(seen / hub.name / "objects"))
+    yield from ("--ro-bind", str(store.parent), str(seen / store.parent.name))
     yield from ("--bind", str(store / stores.WRITTEN), str(hub / "objects"))
     yield from ("--ro-bind", str(store / stores.TOLD), str(hub / "objects/info"))
     yield from ("--ro-bind", str(store / stores.WRITTEN / "pack"), str(hub / "objects/pack"))

@@ -22,6 +22,8 @@ from typing import BinaryIO
 from rgt.host import nolinks
 from rgt.host.config import said
 
+NAME = "stores"
+"""The directory beside the hub."""
 WRITTEN, TOLD = "written", "told"
 """Parts of a store: the objects, and what git reads there of where others are."""
 MOUNTED = ("info", "pack")
@@ -32,7 +34,10 @@ SHA256 = 64
 
 
 def ready(hub: Path, name: str, others: Path) -> Path:
-    """The store of a worktree, made if there is none; the hub's own objects are seen at `others` in the sandbox."""
+    """The store of a worktree, made if there is none.
+
+    In the sandbox the hub's own objects are seen at `others`, and the stores two directories above, as beside the hub.
+    """
     store = _root(hub) / name
     for part in (TOLD, *(f"{WRITTEN}/{place}" for place in MOUNTED)):
         nolinks.make(store.parent.parent, f"{store.parent.name}/{name}/{part}")
@@ -58,7 +63,7 @@ def close(hub: Path, name: str) -> None:
 
 
 def _root(hub: Path) -> Path:
-    return hub.parent / "stores"
+    return hub.parent / NAME
 
 
 def _stores(hub: Path) -> list[Path]:
@@ -70,12 +75,14 @@ def _tell(hub: Path, without: Path | None = None) -> None:
     """Write down for git which stores there are, beside what else somebody has written there."""
     with _sole_writer(_root(hub)):
         lines = nolinks.read(hub, _ALTERNATES).decode().splitlines() if _status(hub) else []
-        lines = [line for line in lines if not line.startswith(f"{_root(hub)}/")]
-        lines += [str(store / WRITTEN) for store in _stores(hub) if store != without]
+        lines = [line for line in lines if not line.startswith(f"{_FROM_OBJECTS}/")]
+        lines += [f"{_FROM_OBJECTS}/{store.name}/{WRITTEN}" for store in _stores(hub) if store != without]
         nolinks.write(hub, _ALTERNATES, "".join(f"{line}\n" for line in lines))
 
 
 _ALTERNATES = "objects/info/alternates"
+_FROM_OBJECTS = f"../../{NAME}"
+"""Where the stores are from the objects of the hub, so that both may be moved."""
 _NAME = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")
 
 

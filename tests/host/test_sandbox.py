@@ -272,7 +272,7 @@ async def test_10_what_others_have_in_the_hub_cannot_be_spoilt(box: Box) -> None
     for folder in ("refs", "refs/heads", "refs/heads/polecat", "logs", "logs/refs", "logs/refs/heads", "objects"):
         box.run(f"mv '{bare}/{folder}' '{bare}/{folder}.away'; mv '{bare}/{folder}/polecat' '{bare}/{folder}/away'")
     box.run(f"git update-ref -d refs/heads/{theirs}; git branch -D {theirs}; git update-ref refs/heads/{theirs} HEAD~1")
-    box.run(f"rm -rf '{bare}/objects' '{bare}/refs' '{bare}/logs' '{box.fence.home.root}/objects'")
+    box.run(f"rm -rf '{bare}/objects' '{bare}/refs' '{bare}/logs' '{box.fence.home.root}/seen'")
     assert {file: file.read_bytes() if file.is_file() else None for file in before} == before
     assert sh(bare, "rev-parse", theirs) == loose
     sh(bare, "fsck", "--strict")
@@ -321,3 +321,21 @@ async def test_10_a_crew_member_commits_on_its_own_branch_and_moves_no_polecats(
     crew.does("echo 1 > a && git add a && git commit -qm a")
     assert sh(rig.hub, "log", "-1", "--format=%s", "crew/bob") == "a"
     assert "Read-only file system" in crew.fails(f"git update-ref refs/heads/{theirs} HEAD")
+
+
+@bubblewrap
+def test_10_a_rig_that_is_moved_has_also_what_no_agent_has_finished(box: Box) -> None:
+    rig = box.fence.rig
+    box.does("echo 1 > a && git add a && git commit -qm a")
+    head = sh(rig.hub, "rev-parse", refs.work_branch("nux", "gt-00001"))
+    moved = rig.root.rename(rig.root.with_name("away"))
+    assert sh(moved / "hub.git", "show", f"{head}:a") == "1"
+
+
+@bubblewrap
+async def test_10_an_agent_reads_what_another_one_has_not_finished(box: Box) -> None:
+    other = Box(replace(box.fence, worktree=box.sibling), box.preset, box.sibling)
+    other.does("echo 1 > a && git add a && git commit -qm a")
+    theirs = refs.work_branch("ace", "gt-00002")
+    assert box.does(f"git show {theirs}:a; git log --all --oneline >/dev/null") == "1\n"
+    assert box.run("git status; git log --all").stderr == ""
