@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rgt.client.here import Outside
 from rgt.client.socket import LIMIT, SocketTown
 from rgt.host.config import read_env
-from rgt.host.daemon import daemon_child
+from rgt.host.daemon import daemon_child, daemon_pid
 from rgt.lsp.town import Health, Town
 from rgt.model import operations as ops
 from rgt.model.errors import RgtError
@@ -37,7 +37,7 @@ async def follow(town: Town, outside: Outside) -> None:
         error = await _with_worker(town, outside)
         if town.health.health == "ok":
             since = time.monotonic()
-        town.feels(Health("error", missing(outside.home, error)))
+        town.feels(missing(outside.home, error))
         if error.code == "unreachable" and time.monotonic() - since > PATIENCE:
             try:
                 await without_worker(town, outside)
@@ -91,7 +91,8 @@ async def watch_temporal(town: Town, outside: Outside, temporal: Temporal) -> No
         if now is not None and now == pid:
             continue
         temporal.away = True
-        town.feels(Health("warning", "Temporal was killed and comes back; commands wait for it — `rgt doctor`"))
+        said = "Temporal was killed and comes back; commands wait for it — `rgt doctor`"
+        town.feels(Health("warning", said, "away"))
         while not await _commands_work(outside):  # noqa: ASYNC110 (nobody would set an event)
             await asyncio.sleep(PAUSE)
         pid = daemon_child(outside.home, "temporal")
@@ -112,16 +113,18 @@ def awake(town: Town) -> Health:
     """How a town is whose worker answers."""
     boot = next(iter(town.rows("boot")), None)
     if boot is not None and boot.state == "down":
-        return Health("warning", "the town sleeps — `rgt up`")
+        return Health("warning", "the town sleeps — `rgt up`", "asleep")
     c = town.counts()
-    return Health("ok", f"{c['agents']} agents · {c['open']} open · {c['queue']} in queue · {c['needs']} need you")
+    said = f"{c['agents']} agents · {c['open']} open · {c['queue']} in queue · {c['needs']} need you"
+    return Health("ok", said, "up")
 
 
-def missing(home: Home, error: RgtError) -> str:
-    """What is missing, and what to do."""
-    if error.code == "unreachable" and not home.root.is_dir():
-        return f"there is no town at {home.root} — `rgt start`"
-    return error.line()
+def missing(home: Home, error: RgtError) -> Health:
+    """What is missing, and what to do. A worker comes back by itself as long as its supervisor lives."""
+    if not home.root.is_dir():
+        said = f"there is no town at {home.root} — `rgt start`" if error.code == "unreachable" else error.line()
+        return Health("error", said, "none")
+    return Health("error", error.line(), "away" if daemon_pid(home, "worker") else "stopped")
 
 
 async def without_worker(town: Town, outside: Outside) -> None:
@@ -149,7 +152,7 @@ async def _read(town: Town, remains: asyncio.subprocess.Process) -> None:
     while line := await remains.stdout.readline():
         told = json.loads(line)
         town.take([Row.model_validate(r) for r in told["rows"]], told["whole"])
-        town.feels(Health("warning", "no worker answers; what you see is from Temporal — `rgt start`"))
+        town.feels(Health("warning", "no worker answers; what you see is from Temporal — `rgt start`", "away"))
 
 
 async def answers(socket: SocketTown) -> bool:

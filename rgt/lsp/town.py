@@ -22,11 +22,12 @@ OVER = ("merged", "closed")
 class Health:
     """How the connection to the town is: `health` is ok, warning or error, `message` one line for people.
 
-    `quiescent` is false while the first try is still under way."""
+    `town` is the town in one word: connecting (the first try is still under way), none, stopped, asleep, away (it comes
+    back by itself) or up."""
 
     health: str
     message: str
-    quiescent: bool = True
+    town: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Town:
 
     def __init__(self) -> None:
         self.version = 0
-        self.health = Health("warning", "connecting", quiescent=False)
+        self.health = Health("warning", "connecting", "connecting")
         self.known = False
         """Whether there was ever a whole picture. Without it no absence means anything."""
         self._rows: dict[str, Row] = {}

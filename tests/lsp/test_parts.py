@@ -15,15 +15,17 @@ from rgt.client.here import Outside
 from rgt.client.socket import SocketTown
 from rgt.lsp import features
 from rgt.lsp.documents import item_page, needs_page, queue_page, town_page
+from rgt.lsp.features.health import STATUS
 from rgt.lsp.mentions import find, place_in, remarks, units
 from rgt.lsp.offers import Offers, joined, merged
-from rgt.lsp.registry import operations
+from rgt.lsp.registry import PREFIX, operations
 from rgt.lsp.server import RgtServer
-from rgt.lsp.town import Town
+from rgt.lsp.town import Health, Town
 from rgt.model.home import Home
 from rgt.model.rows import Row
 from rgt.model.tokens import PERSON, Identity
-from tests.lsp.editor import NAMES, params_of
+from tests.eventually import aeventually
+from tests.lsp.editor import NAMES, RGT_CLIENT, params_of
 from tests.lsp.test_repairs import Out
 
 
@@ -180,12 +182,12 @@ def test_every_feature_is_named_and_says_what_it_is() -> None:
 # --- diagnostics
 
 
-def server_for(name: str) -> tuple[RgtServer, Out]:
+def server_for(name: str, own: dict[str, Any] | None = None) -> tuple[RgtServer, Out]:
     """A server that has been greeted by an editor, without a wire."""
     home = Home(Path("/nowhere"))
     server, out = RgtServer(Outside(home, PERSON, SocketTown(home))), Out()
     server.protocol.set_writer(out)
-    params = server.protocol._converter.unstructure(params_of(name))
+    params = server.protocol._converter.unstructure(params_of(name, own))
     message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
     server.protocol.receive(json.dumps(message).encode())
     return server, out
@@ -233,6 +235,29 @@ async def test_pulls_say_unchanged_cheaply() -> None:
     whole = server.sink.report_all(types.WorkspaceDiagnosticParams(previous_result_ids=had))
     [report] = whole.items
     assert isinstance(report, types.WorkspaceFullDocumentDiagnosticReport) and list(report.items) == []
+
+
+# --- how it is
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_the_last_word_is_how_the_town_is(turns: int) -> None:
+    """Whichever of an answer and a change is faster: an editor would go on saying that it connects."""
+    server, out = server_for("vscode", RGT_CLIENT)
+    telling = server.spawn(server.stale.run(), "stale")
+    asked = {"command": f"{PREFIX}status", "arguments": [{}]}
+    message = {"jsonrpc": "2.0", "id": 1, "method": types.WORKSPACE_EXECUTE_COMMAND, "params": asked}
+    server.protocol.receive(json.dumps(message).encode())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    server.town.feels(Health("ok", "it is there", "up"))
+
+    async def told() -> bool:
+        words = [m.get("params") or m["result"] for m in out.said if m.get("id") == 1 or m.get("method") == STATUS]
+        return any(m.get("id") == 1 for m in out.said) and words[-1]["town"] == "up"
+
+    await aeventually(told, what=f"the last word is up, of {out.said[1:]}")
+    telling.cancel()
 
 
 # --- who calls

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
 from pygls.exceptions import JsonRpcException
 
+from rgt.host import daemon
 from tests.eventually import aeventually
 from tests.lsp.editor import RGT_CLIENT, editor
 from tests.repos import make_repo
@@ -108,6 +111,16 @@ async def test_the_town_is_told_in_one_word(tmp: Path) -> None:
             await becomes("up")
             await asyncio.to_thread(live.rgt, "down")
             await becomes("asleep")
+            # As when the machine loses its power: nothing is left but files.
+            tmux = await daemon.daemon_tmux(live.home).server_pid()
+            keepers = [daemon.daemon_pid(live.home, name) for name in ("worker", "temporal")]
+            for pid in (tmux, *keepers, live.pid("worker"), live.pid("temporal")):
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
+            assert live.home.daemon_tmux.exists() and live.home.env_json.exists()
+            await client.hears("rgt/serverStatus", lambda p: p["town"] == "stopped")
+            await asyncio.to_thread(live.rgt, "start")
+            await becomes("up")
         finally:
             await asyncio.to_thread(live.rgt, "stop")
         await becomes("stopped")

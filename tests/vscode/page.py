@@ -235,7 +235,7 @@ class Window:
     def _ask(self, key: str, text: str, offered: str) -> None:
         """Open the quick input by its key, type, and take the line once it is in front.
 
-        Once more when what was begun before has taken the keys, as a terminal does that comes to the front."""
+        And once more the key when what was begun before has taken the keys, such as a terminal in front."""
 
         def found() -> bool:
             self.keys.press(key)

@@ -40,6 +40,8 @@ def register(server: RgtServer) -> None:
 
     async def asked(args: None_) -> dict[str, Any]:
         town = server.town
+        # A change may be told before this answer is on its way: who listens is told once more how it is.
+        server.stale.mark(STATUS)
         return {**as_dict(server), "version": town.version, "counts": town.counts(), "home": str(server.home.root)}
 
     add(server, Command(f"{PREFIX}status", "How the connection to the town is", None_, asked))
@@ -54,20 +56,5 @@ def register(server: RgtServer) -> None:
 def as_dict(server: RgtServer) -> dict[str, Any]:
     """The parameters of `rgt/serverStatus`."""
     health = server.town.health
-    told = {"health": health.health, "message": health.message, "quiescent": health.quiescent}
-    return {**told, "town": state(server)}
-
-
-def state(server: RgtServer) -> str:
-    """The town in one word: connecting, none, stopped, asleep, away or up."""
-    health, home = server.town.health, server.home
-    if not health.quiescent:
-        return "connecting"
-    if health.health == "ok":
-        return "up"
-    if not home.root.is_dir():
-        return "none"
-    if not home.daemon_tmux.exists():
-        return "stopped"
-    boot = next(iter(server.town.rows("boot")), None)
-    return "asleep" if health.health == "warning" and boot is not None and boot.state == "down" else "away"
+    told = {"health": health.health, "message": health.message, "town": health.town}
+    return {**told, "quiescent": health.town != "connecting"}
