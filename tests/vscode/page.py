@@ -27,6 +27,7 @@ EDITORS = ROOT / ".editors"
 EXTENSION = ROOT / "editors/vscode"
 NODE = EDITORS / "node/bin/node"
 VSIX = EXTENSION / "rgt.vsix"
+SPDLOG = Path(__file__).with_name("spdlog.cjs")
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -129,7 +130,7 @@ class VSCode:
         return f"http://127.0.0.1:{self.port}/?folder={quote(str(folder))}{more}"
 
     def _command(self) -> list[str]:
-        return [str(NODE), self._script, "--accept-server-license-terms", *self._places]
+        return [str(NODE), f"--require={SPDLOG}", self._script, "--accept-server-license-terms", *self._places]
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, (self.root / "server.log").read_text()[-2000:]
@@ -216,6 +217,11 @@ class Window:
     def editor(self) -> Locator:
         """The text of the editor in front."""
         return self.page.locator(".editor-group-container.active .view-lines")
+    @property
+    def output(self) -> Locator:
+        """The text of the output channel in front."""
+        return self.page.locator(".output-view .view-lines")
+
 
     @property
     def welcome(self) -> Locator:

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from tests.eventually import eventually
 from tests.repos import make_repo
-from tests.town import LiveTown, change, steps
-from tests.vscode.page import Window, found_rig
+from tests.town import RGT, LiveTown, change, steps
+from tests.vscode.page import Window, found_rig, settings_of
 
 Windows = Callable[[Path], Window]
 WORK = steps(
@@ -58,6 +58,22 @@ def test_closing_a_terminal_only_detaches(town: LiveTown, checkout: Path, agent:
         w.palette("Terminal: Kill the Active Terminal Instance")
     eventually(lambda: clients(town) == [])
     assert agent["pid"] in [a["pid"] for a in town.agents("polecat")]
+
+
+def test_the_talk_with_the_server_is_written_down_at_once(town: LiveTown, checkout: Path, window: Windows) -> None:
+    w = window(checkout)
+    w.town()
+    expect(w.welcome).to_contain_text("Nothing waits for you")
+    w.palette("rgt: Show Logs")
+    expect(w.output).to_contain_text(str(RGT))
+    told = {"rgt.server.path": str(RGT), "rgt.home": str(town.home.root)}
+    settings_of(checkout, **told, **{"rgt.trace.server": "messages"})
+    w.palette("Output: Show Output Channels...")
+    w.choose("rgt trace")
+    item = town.create("Be noted", "", "--rig", "api")
+    expect(w.output).to_contain_text(re.compile(r"Z\s(Received|Sending)\s\w+\s'"))
+    w.shot("trace")
+    town.rgt("work", "close", item)
 
 
 def test_an_agent_is_talked_to_and_killed(town: LiveTown, checkout: Path, agent: Any, window: Windows) -> None:

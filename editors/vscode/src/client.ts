@@ -17,7 +17,7 @@ export interface Options {
   program: string;
   env: Record<string, string>;
   log: vscode.LogOutputChannel;
-  trace: vscode.LogOutputChannel;
+  trace: vscode.OutputChannel;
   onHealth(health: Health): void;
   onChanged(changed: Changed): void;
   /** A server begins, the first or another in its place. */
@@ -44,7 +44,7 @@ export async function start(options: Options): Promise<Server> {
       documentSelector: [{ scheme: "file" }, { scheme: "rgt" }, { scheme: "untitled" }],
       initializationOptions: settings(),
       outputChannel: options.log,
-      traceOutputChannel: options.trace,
+      traceOutputChannel: tracing(options.trace),
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
       errorHandler: {
@@ -102,6 +102,24 @@ export async function start(options: Options): Promise<Server> {
 function settings(): object {
   const section = vscode.workspace.getConfiguration("rgt");
   return Object.fromEntries(["codeLens", "inlayHints", "approvals", "progress"].map((k) => [k, section.get(k)]));
+}
+
+/**
+ * The channel as the client wants it. It traces only into one whose log level is Trace, and never takes `off` of
+ * `rgt.trace.server` for an answer: here the setting alone is the level.
+ */
+function tracing(channel: vscode.OutputChannel): vscode.LogOutputChannel {
+  const level = (): vscode.LogLevel =>
+    vscode.workspace.getConfiguration("rgt").get("trace.server") === "off" ? vscode.LogLevel.Off : vscode.LogLevel.Trace;
+  const own: Pick<vscode.LogOutputChannel, "logLevel" | "onDidChangeLogLevel" | "trace"> = {
+    get logLevel() {
+      return level();
+    },
+    onDidChangeLogLevel: (heard) =>
+      vscode.workspace.onDidChangeConfiguration((e) => e.affectsConfiguration("rgt.trace.server") && heard(level())),
+    trace: (text) => channel.appendLine(`${new Date().toISOString()} ${text}`),
+  };
+  return own as vscode.LogOutputChannel;
 }
 
 function announcement(): StaticFeature {

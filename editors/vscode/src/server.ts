@@ -19,7 +19,7 @@ export class Life implements vscode.Disposable {
   private running: Promise<void> = Promise.resolve();
   private startedWith = "";
   private ended = false;
-  private readonly trace = vscode.window.createOutputChannel("rgt trace", { log: true });
+  private readonly trace = vscode.window.createOutputChannel("rgt trace");
   private readonly watching: vscode.Disposable[];
 
   constructor(
