@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rgt.model.home import Home
+from tests.host.scene import Scene, make_scene
 from tests.host.stage import Stage
 
 
@@ -16,3 +18,9 @@ def stage(tmp: Path) -> Iterator[Stage]:
     stage = Stage(tmp)
     yield stage
     stage.close()
+
+
+@pytest.fixture
+async def scene(home: Home, tmp: Path) -> Scene:
+    """A worktree that its agent may turn against the town."""
+    return await make_scene(home, tmp)
