@@ -208,20 +208,24 @@ class Window:
             ".quick-input-widget:visible input[type=text], .quick-input-widget:visible input.input"
         ).first
 
+    def offered(self, text: str) -> Locator:
+        """A line of the quick input that is open."""
+        return self.page.locator(".quick-input-list .monaco-list-row", has_text=text)
+
     @property
     def terminal(self) -> Locator:
         """The text of the terminal in front."""
         return self.page.locator(".terminal-wrapper.active .xterm-rows")
 
     @property
-    def editor(self) -> Locator:
-        """The text of the editor in front."""
-        return self.page.locator(".editor-group-container.active .view-lines")
-    @property
     def output(self) -> Locator:
         """The text of the output channel in front."""
         return self.page.locator(".output-view .view-lines")
 
+    @property
+    def editor(self) -> Locator:
+        """The text of the editor in front."""
+        return self.page.locator(".editor-group-container.active .view-lines")
 
     @property
     def welcome(self) -> Locator:

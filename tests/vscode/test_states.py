@@ -42,15 +42,30 @@ def test_a_program_that_is_not_there_or_does_not_fit_is_chosen(
     settings_of(folder, **{"rgt.server.path": str(program), "rgt.home": str(tmp / "gtr")})
     w = window(folder)
     w.town()
+    does = {
+        "missing": "the program was not found",
+        "broken": "the program does not run",
+        "wrong version": "another version is needed",
+    }
     says = {"missing": "not installed", "broken": "does not run", "wrong version": "of another version"}
     expect(w.welcome).to_contain_text(says[what])
     expect(w.welcome.locator(".monaco-button")).to_have_count(1)
     expect(w.toasts).to_have_count(0)
     w.shot(f"state-{what.replace(' ', '-')}")
+    w.palette("rgt: Start Town")
+    expect(w.toast(f"rgt: {does[what]}")).to_be_visible()
+    w.dismiss()
     w.welcome.locator(".monaco-button").click()
     w.type(str(tmp / "other"))
     expect(w.page.locator(".quick-input-message")).to_contain_text("no program of this name")
-    w.type(str(RGT))
+    if what == "missing":
+        w.page.locator(".quick-input-titlebar [aria-label='Browse…']").click()
+        expect(w.input).to_have_value(f"{folder}/")
+        w.type(str(RGT), enter=False)
+        expect(w.offered("activate.csh")).to_be_visible()
+        w.press(w.page.locator(".quick-input-widget"), "Use this rgt")
+    else:
+        w.type(str(RGT))
     expect(w.welcome).to_contain_text("no town")
     expect(w.toasts).to_have_count(0)
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.eventually import eventually
 from tests.repos import make_repo
 from tests.town import RGT, LiveTown, change, steps
+from tests.vscode.conftest import FILES
 from tests.vscode.page import Window, found_rig, settings_of
 
 Windows = Callable[[Path], Window]
@@ -60,6 +61,60 @@ def test_closing_a_terminal_only_detaches(town: LiveTown, checkout: Path, agent:
     assert agent["pid"] in [a["pid"] for a in town.agents("polecat")]
 
 
+def test_the_menu_of_terminals_has_agents(
+    town: LiveTown, checkout: Path, window: Windows, browser: BrowserContext
+) -> None:
+    """And what it offers nobody is no error. An agent's worktree opens in a window that finds the same town."""
+    w = window(checkout)
+    w.town()
+    expect(w.welcome).to_contain_text("Nothing waits for you")
+
+    def offered() -> bool:
+        """A window that has just opened may not know yet what extensions offer."""
+        w.palette("Create New Terminal (With Profile)")
+        expect(w.offered("bash").first).to_be_visible()
+        if w.offered("rgt agent").count():
+            return True
+        w.keys.press("Escape")
+        return False
+
+    def from_the_menu() -> None:
+        eventually(offered, 30)
+        w.choose("rgt agent")
+
+    from_the_menu()
+    expect(w.toasts).to_have_count(1)
+    expect(w.toast("No agent has a session now.")).to_be_visible()
+    item = town.create("Open a door", "", "--rig", "api")
+    town.sling(item, target="api")
+    row = w.row("Open a door", "Agents")
+    expect(row).to_contain_text("idle")
+    w.dismiss()
+    from_the_menu()
+    expect(w.offered("Open a door")).to_be_visible()
+    w.keys.press("Escape")
+    expect(w.input).to_be_hidden()
+    from_the_menu()
+    expect(w.offered("Open a door")).to_be_visible()
+    w.keys.press("Enter")
+    w.in_terminal("$ ")
+    expect(w.toasts).to_have_count(0)
+    row.click()
+    w.in_terminal("$ ")
+    assert len(clients(town)) == 1
+
+    with browser.expect_page() as opened:
+        w.menu(row, "Open Agent's Worktree")
+    other = Window(opened.value)
+    other.ready()
+    expect(other.status.locator(".codicon-organization")).to_be_visible()
+    expect(other.page.locator(".explorer-viewlet")).to_contain_text("README.md")
+    assert f"{town.home.rig('api').worktrees}/" in other.page.url
+    other.close()
+    town.rgt("unsling", item)
+    town.rgt("work", "close", item)
+
+
 def test_the_talk_with_the_server_is_written_down_at_once(town: LiveTown, checkout: Path, window: Windows) -> None:
     w = window(checkout)
     w.town()
@@ -74,6 +129,50 @@ def test_the_talk_with_the_server_is_written_down_at_once(town: LiveTown, checko
     expect(w.output).to_contain_text(re.compile(r"Z\s(Received|Sending)\s\w+\s'"))
     w.shot("trace")
     town.rgt("work", "close", item)
+
+
+def test_the_first_steps_are_shown_and_taken(town: LiveTown, tmp: Path, window: Windows) -> None:
+    """From the walkthrough: a town, a repository of it, an item, an agent. Its name may be one that no rig may have."""
+    make_repo(tmp / ".shop", FILES)
+    program, go = tmp / "rgt", tmp / "go"
+    program.write_text(f'#!/bin/sh\n[ "$1" != lsp ] || while [ ! -e {go} ]; do sleep 0.05; done\nexec {RGT} "$@"\n')
+    program.chmod(0o755)
+    settings_of(tmp / ".shop", **{"rgt.server.path": str(program), "rgt.home": str(town.home.root)})
+    w = window(tmp / ".shop")
+    # What is chosen before the server is there is chosen from the town all the same.
+    w.palette("rgt: Create Work Item…")
+    w.type("Too early")
+    go.touch()
+    expect(w.offered("api")).to_be_visible()
+    w.keys.press("Escape")
+    w.palette("Open Walkthrough...")
+    w.choose("Get started with rgt")
+    step = w.page.locator(".getting-started-step")
+    done = ".codicon-getting-started-step-checked"
+    w.press(step.nth(0), "Start Town")
+    expect(step.nth(0).locator(done)).to_be_visible()
+    w.press(step.nth(0), "Add This Folder as a Rig")
+    expect(w.input).to_have_value("shop")
+    w.keys.press("Enter")
+    w.press(w.toast("The rig shop belongs to the town."), "Create Work Item")
+    w.type("Sell more")
+    w.press(w.toast("is created"), "Sling")
+    w.choose("shop")
+    expect(step.nth(1).locator(done)).to_be_visible()
+    (agent,) = town.working()
+    step.nth(2).click()
+    w.press(step.nth(2), "Attach")
+    w.choose("Sell more")
+    w.in_terminal("$ ")
+    expect(step.nth(2).locator(done)).to_be_visible()
+    w.shot("first-steps")
+    # It was found without tests: what is to be done stands in a terminal, ready for Enter.
+    w.town()
+    w.row("no gates", "Needs you").click()
+    w.in_terminal("rgt rig")
+    town.rgt("unsling", agent["item"])
+    town.rgt("work", "close", agent["item"])
+    eventually(lambda: town.run("rig", "remove", "shop").code == 0)
 
 
 def test_an_agent_is_talked_to_and_killed(town: LiveTown, checkout: Path, agent: Any, window: Windows) -> None:

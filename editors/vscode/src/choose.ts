@@ -5,7 +5,7 @@ import * as vscode from "vscode";
 import { candidates, firstProgram, probe, type Where } from "./program.ts";
 
 /** A path of an rgt that fits, typed or browsed for; undefined when the person gives up. */
-export function chooseProgram(where: Where, ours: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function chooseProgram(where: Where, ours: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const box = vscode.window.createInputBox();
   box.title = "The rgt program";
   box.placeholder = "Such as /home/me/rgt/.venv/bin/rgt";
@@ -19,28 +19,28 @@ export function chooseProgram(where: Where, ours: string, env: NodeJS.ProcessEnv
     if (tried.kind === "broken") return `It does not run: ${tried.why}`;
     return tried.kind === "wrong" ? `It is ${tried.version}; this extension is ${ours}.` : "";
   };
-  return new Promise((resolve) => {
-    box.onDidChangeValue(() => (box.validationMessage = ""));
-    let browsing = false;
-    box.onDidTriggerButton(async () => {
-      browsing = true;
-      const [chosen] = (await vscode.window.showOpenDialog({ title: "The rgt program", openLabel: "Use this rgt" })) ?? [];
-      box.show();
-      if (chosen) box.value = chosen.fsPath;
-    });
-    box.onDidAccept(async () => {
+  const chosen = new Promise<string | undefined>((resolve) => {
+    const accept = async (): Promise<void> => {
       box.busy = true;
       box.validationMessage = await wrong();
       box.busy = false;
-      if (box.validationMessage) return;
-      resolve(box.value.trim());
-      box.hide();
+      if (!box.validationMessage) resolve(box.value.trim());
+    };
+    let browsing = false;
+    box.onDidChangeValue(() => (box.validationMessage = ""));
+    box.onDidAccept(accept);
+    box.onDidTriggerButton(async () => {
+      browsing = true;
+      const [found] = (await vscode.window.showOpenDialog({ title: "The rgt program", openLabel: "Use this rgt" })) ?? [];
+      browsing = false;
+      box.show();
+      if (!found) return;
+      box.value = found.fsPath;
+      await accept();
     });
-    box.onDidHide(() => {
-      // The dialog hides it for a while.
-      if (browsing) browsing = false;
-      else resolve(undefined);
-    });
+    // VS Code's own dialog for files hides it for a while, that of the system does not.
+    box.onDidHide(() => browsing || resolve(undefined));
     box.show();
   });
+  return chosen.finally(() => box.dispose());
 }

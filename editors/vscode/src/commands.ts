@@ -9,7 +9,7 @@ import { chooseProgram } from "./choose.ts";
 import type { Need, Row, Spec } from "./model.ts";
 import { pickAgent, pickItem, pickTarget } from "./picks.ts";
 import type { Life } from "./server.ts";
-import { isAgent, type Node } from "./shape.ts";
+import { isAgent, type Node, rigName } from "./shape.ts";
 import type { Terminals } from "./terminals.ts";
 import type { Town } from "./town.ts";
 
@@ -21,7 +21,7 @@ export interface Parts {
 }
 
 /** What a command may be called with: nothing, a line of a tree, or the one object of a lens. */
-type Given = Node | { id?: string; agent?: string } | undefined;
+type Given = Node | { id?: string; agent?: string; rig?: string } | undefined;
 
 interface Created {
   id: string;
@@ -73,7 +73,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
     "rgt.create": async (given) => {
       const title = await vscode.window.showInputBox({ prompt: "What is to be done?", placeHolder: "Title of the work item" });
       if (!title) return;
-      const rig = rowOf(given)?.rig ?? (await pickRig(town, "Which rig does it belong to?"));
+      const rig = (isNode(given) ? given.row : given)?.rig ?? (await pickRig(town, "Which rig does it belong to?"));
       if (rig !== undefined) await created(parts, await make(town, { title, rig }));
     },
     "rgt.createHere": () => createHere(parts),
@@ -109,6 +109,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       const agent = await agentOf(parts, given, "Whose worktree?");
       if (!agent) return;
       const { path } = await town.ask<{ path: string }>("worktree", { id: agent });
+      await life.hand(path);
       await vscode.commands.executeCommand("vscode.openFolder", vscode.Uri.file(path), { forceNewWindow: true });
     },
     "rgt.diff": async (given) => {
@@ -130,12 +131,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       const detail = agents ? `${agents} agents end; their work is saved first.` : "Nobody is at work.";
       if (await sure("Stop the town?", detail, "Stop")) await program(parts, "Stopping the town", ["stop"]);
     },
-    "rgt.addRig": async () => {
-      const folder = vscode.workspace.workspaceFolders?.[0];
-      const proposed = folder && path.basename(folder.uri.fsPath).toLowerCase().replace(/[^a-z0-9-]+/g, "-");
-      const name = folder && (await vscode.window.showInputBox({ prompt: `Name of the rig for ${folder.uri.fsPath}`, value: proposed ?? "" }));
-      if (folder && name) await program(parts, `Adding the rig ${name}`, ["rig", "add", name, "--path", folder.uri.fsPath]);
-    },
+    "rgt.addRig": () => addRig(parts),
     "rgt.restartServer": () => life.restart(),
     "rgt.showLogs": () => log.show(),
     "rgt.chooseProgram": async () => {
@@ -161,7 +157,9 @@ export function commands(parts: Parts): vscode.Disposable[] {
     vscode.window.registerTerminalProfileProvider("rgt.agent", {
       provideTerminalProfile: async () => {
         const agent = await pickAgent(town, "Whose terminal?", (r) => r.pid > 0);
-        return agent ? new vscode.TerminalProfile(await terminals.agent(agent)) : undefined;
+        // No profile would be told as an error; one that says nothing is not shown.
+        if (!agent) throw new Error("");
+        return terminals.profile(agent);
       },
     }),
   ];
@@ -211,6 +209,18 @@ async function sure(question: string, detail: string, button: string): Promise<b
 async function said(town: Town, to: string, text: string, subject = ""): Promise<void> {
   await town.ask("mail.send", { to, text, subject });
   vscode.window.setStatusBarMessage(`$(check) sent to ${to}`, 4000);
+}
+
+async function addRig(parts: Parts): Promise<void> {
+  const all = vscode.workspace.workspaceFolders ?? [];
+  if (!all.length) throw new Error("Open the folder of a repository first.");
+  const folder = all.length > 1 ? await vscode.window.showWorkspaceFolderPick({ placeHolder: "Which folder?" }) : all[0];
+  const place = folder?.uri.fsPath;
+  const name = place && (await vscode.window.showInputBox({ prompt: `Name of the rig for ${place}`, value: rigName(place) }));
+  if (!place || !name) return;
+  if (!(await program(parts, `Adding the rig ${name}`, ["rig", "add", "--path", place, "--", name]))) return;
+  const pressed = await vscode.window.showInformationMessage(`The rig ${name} belongs to the town.`, "Create Work Item");
+  if (pressed) await vscode.commands.executeCommand("rgt.create", { rig: name });
 }
 
 async function make(town: Town, item: { title: string; rig: string; description?: string }): Promise<Created> {
@@ -292,7 +302,7 @@ async function mend({ town, terminals, life }: Parts, given: Given): Promise<voi
   } else {
     // The command stands in a terminal, to be filled in, ready for Enter.
     const env = life.env();
-    env.PATH = [path.dirname(life.program), env.PATH ?? ""].join(path.delimiter);
+    env.PATH = [path.dirname(await life.found()), env.PATH ?? ""].join(path.delimiter);
     const terminal = vscode.window.createTerminal({ name: "rgt", env });
     terminal.show();
     terminal.sendText(need.command, false);
@@ -308,11 +318,15 @@ async function goOn(town: Town, { id, kind, what }: Need): Promise<void> {
   if (pressed === "Show") await town.ask("show", { id });
 }
 
-/** Run `rgt …` to its end, with progress. What it says goes to the log; the last line of an error to the person. */
-async function program({ life, log }: Parts, title: string, argv: string[]): Promise<void> {
+/**
+ * Run `rgt …` to its end, with progress; gives whether it has done it. What it says goes to the log; the last line of an
+ * error to the person.
+ */
+async function program({ life, log }: Parts, title: string, argv: string[]): Promise<boolean> {
+  const file = await life.found();
   const said = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, () =>
     new Promise<string>((resolve) => {
-      const child = spawn(life.program, argv, { env: life.env(), stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(file, argv, { env: life.env(), stdio: ["ignore", "pipe", "pipe"] });
       let last = "";
       const take = (text: Buffer): void => {
         for (const line of text.toString().split("\n").filter(Boolean)) log.info(`rgt ${argv[0]}: ${(last = line)}`);
@@ -324,4 +338,5 @@ async function program({ life, log }: Parts, title: string, argv: string[]): Pro
     }),
   );
   if (said && (await vscode.window.showErrorMessage(said, "Show Logs"))) log.show();
+  return !said;
 }

@@ -16,7 +16,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("rgt", { log: true });
   const town = new Town();
   const terminals = new Terminals(town);
-  life = new Life(town, log, String((context.extension.packageJSON as { version: string }).version));
+  life = new Life(town, log, String((context.extension.packageJSON as { version: string }).version), context.globalState);
   context.subscriptions.push(log, life, terminals, statusBar(town), ...trees(town), befores(town), ...commands({ town, life, terminals, log }));
   void life.restart();
 }

@@ -10,6 +10,8 @@ export interface Where {
   setting: string;
   /** `rgt.server.interpreter`. */
   interpreter: string;
+  /** The program of the window that has opened this one on a worktree. */
+  handed?: string | undefined;
   trusted: boolean;
   folders: readonly string[];
   /** The interpreter that the Python extension has chosen. */
@@ -38,7 +40,7 @@ export function candidates(where: Where): Candidate[] {
   if (where.interpreter) {
     return [{ program: beside(expanded(where.interpreter, where)), from: "the setting rgt.server.interpreter" }];
   }
-  const found: Candidate[] = [];
+  const found: Candidate[] = where.handed ? [{ program: where.handed, from: "the window that has opened this one" }] : [];
   if (where.trusted) {
     for (const folder of where.folders) {
       for (const venv of VENVS) found.push({ program: path.join(folder, venv, BIN, NAME), from: `${venv} of the workspace` });

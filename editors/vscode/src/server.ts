@@ -6,11 +6,19 @@ import * as vscode from "vscode";
 import type { Options, Server } from "./client.ts";
 import type { Health } from "./model.ts";
 import { candidates, firstProgram, probe, type Where } from "./program.ts";
-import type { State } from "./state.ts";
+import { bar, type State } from "./state.ts";
 import type { Town } from "./town.ts";
 
 /** Milliseconds after which a server that does not come up, or does not go, is given up. */
 const PATIENCE = 30_000;
+const HANDED = "handed";
+
+/** What one window gives to another. */
+interface Handed {
+  program: string;
+  /** Of the town; empty for that of the environment. */
+  home: string;
+}
 
 export class Life implements vscode.Disposable {
   /** The program that was found. */
@@ -27,6 +35,8 @@ export class Life implements vscode.Disposable {
     private readonly log: vscode.LogOutputChannel,
     /** Our version. */
     readonly ours: string,
+    /** What windows of this extension tell each other. */
+    private readonly shared: vscode.Memento,
   ) {
     this.watching = [
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
@@ -47,9 +57,27 @@ export class Life implements vscode.Disposable {
     return this.running;
   }
 
+  /** The program, once a window that has just opened has found it. */
+  async found(): Promise<string> {
+    await this.running;
+    if (!this.program) throw new Error(bar(this.town.state, "", {}).tooltip);
+    return this.program;
+  }
+
+  /** Have the window on another folder, where no setting of this one reaches, use the same program and town. */
+  async hand(folder: string): Promise<void> {
+    const own: Handed = { program: this.program, home: this.env().GTR_ROOT ?? "" };
+    await this.shared.update(HANDED, { ...this.shared.get<Record<string, Handed>>(HANDED), [folder]: own });
+  }
+
+  private handed(): Handed | undefined {
+    const [folder] = folders();
+    return folder ? this.shared.get<Record<string, Handed>>(HANDED)?.[folder] : undefined;
+  }
+
   /** The environment of everything that we start. */
   env(): Record<string, string> {
-    const home = vscode.workspace.getConfiguration("rgt").get<string>("home", "");
+    const home = vscode.workspace.getConfiguration("rgt").get<string>("home", "") || (this.handed()?.home ?? "");
     const env = Object.fromEntries(Object.entries(process.env).filter((e): e is [string, string] => e[1] !== undefined));
     return home ? { ...env, GTR_ROOT: home.startsWith("~") ? os.homedir() + home.slice(1) : home } : env;
   }
@@ -67,6 +95,7 @@ export class Life implements vscode.Disposable {
   private async anew(): Promise<void> {
     if (this.ended) return;
     this.startedWith = this.told();
+    this.program = "";
     const old = this.server;
     this.server = undefined;
     this.town.connect(undefined);
@@ -107,7 +136,8 @@ export class Life implements vscode.Disposable {
     });
     this.server = await within(starting, "the server does not answer");
     this.town.connect(this.server);
-    this.town.feels(await within(this.server.ask<Health>("status"), "the server does not answer"));
+    // That it answers is enough: how the town is it tells by itself, perhaps later than what it answers.
+    await within(this.server.ask<Health>("status"), "the server does not answer");
   }
 
   /** The settings that a server is started with. */
@@ -127,8 +157,9 @@ export class Life implements vscode.Disposable {
     const set = { setting: settings.get<string>("path", ""), interpreter: settings.get<string>("interpreter", "") };
     return {
       ...set,
+      handed: this.handed()?.program,
       trusted: vscode.workspace.isTrusted,
-      folders: (vscode.workspace.workspaceFolders ?? []).filter((f) => f.uri.scheme === "file").map((f) => f.uri.fsPath),
+      folders: folders(),
       python: set.setting || set.interpreter ? undefined : await this.chosenPython(),
       path: this.env().PATH ?? "",
       home: os.homedir(),
@@ -146,6 +177,10 @@ export class Life implements vscode.Disposable {
       return undefined;
     }
   }
+}
+
+function folders(): string[] {
+  return (vscode.workspace.workspaceFolders ?? []).filter((f) => f.uri.scheme === "file").map((f) => f.uri.fsPath);
 }
 
 /** The same promise, which fails after a while. */

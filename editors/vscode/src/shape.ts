@@ -62,6 +62,12 @@ export function words(state: string): string {
   return state.replaceAll("_", " ");
 }
 
+/** A name that the rig of a folder may have. */
+export function rigName(folder: string): string {
+  const words = folder.slice(folder.lastIndexOf("/") + 1).toLowerCase();
+  return words.replace(/[^a-z0-9]+/g, "-").replace(/^[^a-z]+/, "").slice(0, 32).replace(/-$/, "");
+}
+
 function short(address: string): string {
   return address.slice(address.lastIndexOf("/") + 1);
 }

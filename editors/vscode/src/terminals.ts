@@ -6,10 +6,9 @@ import type { Spec } from "./model.ts";
 import type { Town } from "./town.ts";
 
 export class Terminals implements vscode.Disposable {
-  private readonly open = new Map<string, vscode.Terminal>();
-  private readonly closing = vscode.window.onDidCloseTerminal((closed) => {
-    for (const [key, terminal] of this.open) if (terminal === closed) this.open.delete(key);
-  });
+  private readonly ours = new Set<string>();
+  // One that is chosen from VS Code's own menu stays behind a panel that is closed.
+  private readonly opening = vscode.window.onDidOpenTerminal((t) => this.ours.has(key(t.creationOptions)) && t.show());
 
   constructor(private readonly town: Town) {}
 
@@ -23,18 +22,23 @@ export class Terminals implements vscode.Disposable {
     this.show(this.options(spec, icon));
   }
 
-  async agent(agent: string, watch = false): Promise<vscode.TerminalOptions> {
+  /** A terminal more, for VS Code's own menu. */
+  async profile(agent: string): Promise<vscode.TerminalProfile> {
+    return new vscode.TerminalProfile(await this.agent(agent));
+  }
+
+  private async agent(agent: string, watch = false): Promise<vscode.TerminalOptions> {
     const spec = await this.town.ask<Spec>("attachSpec", { agent, read_only: watch });
     return this.options(watch ? { ...spec, title: `${spec.title} (watching)` } : spec, watch ? "eye" : "organization");
   }
 
   dispose(): void {
-    this.closing.dispose();
+    this.opening.dispose();
   }
 
   private options(spec: Spec, icon: string): vscode.TerminalOptions {
     const [shellPath, ...shellArgs] = spec.argv;
-    return {
+    const options: vscode.TerminalOptions = {
       name: spec.title,
       ...(shellPath ? { shellPath } : {}),
       shellArgs,
@@ -44,17 +48,17 @@ export class Terminals implements vscode.Disposable {
       // A window that is loaded again would show the picture of a terminal that is gone.
       isTransient: true,
     };
+    this.ours.add(key(options));
+    return options;
   }
 
   private show(options: vscode.TerminalOptions): void {
-    const key = [options.shellPath, ...(options.shellArgs ?? [])].join("\0");
-    const known = this.open.get(key);
-    if (known && known.exitStatus === undefined) {
-      known.show();
-      return;
-    }
-    const made = vscode.window.createTerminal(options);
-    this.open.set(key, made);
-    made.show();
+    const same = (t: vscode.Terminal): boolean => t.exitStatus === undefined && key(t.creationOptions) === key(options);
+    (vscode.window.terminals.find(same) ?? vscode.window.createTerminal(options)).show();
   }
+}
+
+/** What runs in a terminal. */
+function key(options: vscode.TerminalOptions | vscode.ExtensionTerminalOptions): string {
+  return "shellArgs" in options ? [options.shellPath, ...(options.shellArgs ?? [])].join("\0") : "";
 }

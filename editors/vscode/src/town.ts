@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 
 import type { Server } from "./client.ts";
 import type { Changed, Counts, Health, Picture } from "./model.ts";
-import { type State, stateOf } from "./state.ts";
+import { bar, type State, stateOf } from "./state.ts";
 
 const NOTHING: Picture = { version: -1, rows: [], needs: [], places: {} };
 
@@ -22,15 +22,17 @@ export class Town {
 
   /** Ask the server, once it is there when the window has just opened; the error of a refusal is one line for people. */
   async ask<T>(command: string, argument: object = {}): Promise<T> {
-    if (!this.server && this.state === "starting") await this.started();
-    if (!this.server) throw new Error(this.message || "the server of rgt is not running");
+    await this.started();
+    if (!this.server) throw new Error(bar(this.state, "", this.counts).tooltip);
     return this.server.ask<T>(command, argument);
   }
 
-  private started(): Promise<void> {
-    return new Promise((done) => {
+  /** Wait until something is known of the town. */
+  private async started(): Promise<void> {
+    if (this.state !== "starting") return;
+    await new Promise<void>((done) => {
       const heard = this.onDidChange(() => {
-        if (!this.server && this.state === "starting") return;
+        if (this.state === "starting") return;
         heard.dispose();
         done();
       });
@@ -40,6 +42,7 @@ export class Town {
   connect(server: Server | undefined): void {
     this.server = server;
     this.forget();
+    this.changed.fire();
   }
 
   /** Another server counts its versions anew. */
@@ -71,6 +74,7 @@ export class Town {
 
   /** All rows as they are now; asked for once per change, however many look. What was seen last while it is away. */
   async picture(): Promise<Picture> {
+    await this.started();
     if (this.state === "away") return this.last;
     if (this.state !== "up") return NOTHING;
     // What was asked for before the last change is of no use to those who have heard of it.

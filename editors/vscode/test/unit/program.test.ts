@@ -25,6 +25,11 @@ test("the workspace's own comes first, then the Python extension's, then PATH", 
   ]);
 });
 
+test("a window that another has opened on a worktree uses what that uses, unless something is set", () => {
+  assert.equal(programs({ handed: "/old/rgt" })[0], "/old/rgt");
+  assert.deepEqual(programs({ handed: "/old/rgt", setting: "/opt/rgt" }), ["/opt/rgt"]);
+});
+
 test("a folder that is not trusted names no program", () => {
   assert.deepEqual(programs({ trusted: false }), ["/usr/bin/rgt", "/opt/bin/rgt"]);
 });

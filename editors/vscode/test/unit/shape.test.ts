@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Need, Row } from "../../src/model.ts";
-import { agentsTree, needsTree, type Node, queueTree, remedy, workTree } from "../../src/shape.ts";
+import { agentsTree, needsTree, type Node, queueTree, remedy, rigName, workTree } from "../../src/shape.ts";
 import { bar, type State, stateOf } from "../../src/state.ts";
 
 const EMPTY: Row = {
@@ -98,4 +98,12 @@ test("the server's word becomes a state", () => {
   assert.deepEqual((["connecting", "none", "stopped", "up"] as const).map((town) => stateOf({ ...health, town })), [
     "starting", "noTown", "stopped", "up",
   ]);
+});
+
+test("a folder's rig is called after it, in a name that a rig may have", () => {
+  const table: [string, string][] = [
+    ["/src/api", "api"], ["/src/My Shop_2", "my-shop-2"], ["/src/.dotfiles", "dotfiles"], ["/src/2048", ""],
+    [`/src/${"long-".repeat(10)}`, "long-long-long-long-long-long-lo"], ["/src/über!", "ber"],
+  ];
+  for (const [folder, name] of table) assert.equal(rigName(folder), name, folder);
 });
