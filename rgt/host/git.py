@@ -128,10 +128,13 @@ def _agents_write(hub: Path) -> list[Path]:
 
 async def _released(running: asyncio.Future[Done], free: Callable[[], str]) -> Done:
     """Wait for a git; one that takes long is freed of the pipes that may keep it. Raises `failed` for what stays."""
+    patience = PATIENCE
     try:
-        done, _ = await asyncio.wait({running}, timeout=PATIENCE)
-        if not done and (pipe := await asyncio.to_thread(free)):
-            raise RgtError("failed", f"git waits at a pipe: {pipe}", "remove it, or what leads there")
+        while not (await asyncio.wait({running}, timeout=patience))[0]:
+            if pipe := await asyncio.to_thread(free):
+                raise RgtError("failed", f"git waits at a pipe: {pipe}", "remove it, or what leads there")
+            # It may have been busy until now and come to a pipe later.
+            patience *= 2
         return await running
     finally:
         running.cancel()
