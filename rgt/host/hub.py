@@ -225,15 +225,9 @@ async def hub_locked(rig: RigHome) -> AsyncIterator[None]:
 
 
 _FETCH = (
-    "-c",
-    "fetch.unpackLimit=100",
-    "fetch",
-    "--quiet",
-    "--no-tags",
-    "--no-write-fetch-head",
-    "--update-shallow",
-    "--no-auto-maintenance",
-)
+    "-c", "fetch.unpackLimit=100",
+    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--update-shallow", "--no-auto-maintenance",
+)  # fmt: skip
 
 _SETTINGS = (
     ("core.untrackedCache", "true"),

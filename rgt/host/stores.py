@@ -7,6 +7,7 @@ what it has written itself, and nothing of others. The hub finds in the stores w
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -21,6 +22,7 @@ from typing import BinaryIO
 
 from rgt.host import nolinks
 from rgt.host.config import said
+from rgt.model.errors import RgtError
 
 NAME = "stores"
 """The directory beside the hub."""
@@ -59,7 +61,7 @@ def close(hub: Path, name: str) -> None:
     if store.is_dir():
         take(hub)
         _tell(hub, without=store)
-        shutil.rmtree(store)
+        shutil.rmtree(store, ignore_errors=True)
 
 
 def _root(hub: Path) -> Path:
@@ -74,7 +76,8 @@ def _stores(hub: Path) -> list[Path]:
 def _tell(hub: Path, without: Path | None = None) -> None:
     """Write down for git which stores there are, beside what else somebody has written there."""
     with _sole_writer(_root(hub)):
-        lines = nolinks.read(hub, _ALTERNATES).decode().splitlines() if _status(hub) else []
+        there = nolinks.status(hub, _ALTERNATES) is not None
+        lines = nolinks.read(hub, _ALTERNATES).decode().splitlines() if there else []
         lines = [line for line in lines if not line.startswith(f"{_FROM_OBJECTS}/")]
         lines += [f"{_FROM_OBJECTS}/{store.name}/{WRITTEN}" for store in _stores(hub) if store != without]
         nolinks.write(hub, _ALTERNATES, "".join(f"{line}\n" for line in lines))
@@ -83,11 +86,9 @@ def _tell(hub: Path, without: Path | None = None) -> None:
 _ALTERNATES = "objects/info/alternates"
 _FROM_OBJECTS = f"../../{NAME}"
 """Where the stores are from the objects of the hub, so that both may be moved."""
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors at opening that say nothing about the file."""
 _NAME = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")
-
-
-def _status(hub: Path) -> bool:
-    return nolinks.status(hub, _ALTERNATES) is not None
 
 
 @contextmanager
@@ -109,27 +110,36 @@ def _names(written: Path) -> Iterator[str]:
 
 
 def _take(hub: Path, written: Path, name: str) -> None:
-    """Move one object; what is not what its name says goes nowhere, and git is not to find it again."""
+    """Copy one object; what is not what its name says goes nowhere, and git is not to find it again.
+
+    What was copied stays in the store as well: a git that looks for it right now may be past the hub.
+    """
     to = hub / "objects" / name
-    if not to.exists() and nolinks.status(written, name):
-        fd, new = tempfile.mkstemp(prefix="tmp_obj_", dir=hub / "objects")
-        is_true = False
-        try:
-            # Somebody else may be taking it, too.
-            with (
-                said(to),
-                suppress(FileNotFoundError),
-                os.fdopen(fd, "wb") as copy,
-                nolinks.opened(written, name) as file,
-            ):
-                is_true = _copied(file, copy, len(name) - 1) == name.replace("/", "")
-            if is_true:
-                Path(new).chmod(0o444)
-                to.parent.mkdir(exist_ok=True)
-                Path(new).rename(to)
-        finally:
-            Path(new).unlink(missing_ok=True)
-    nolinks.remove(written, name)
+    if to.exists() or _taken(written, name, to):
+        return
+    with suppress(RgtError):
+        nolinks.remove(written, name)
+
+
+def _taken(written: Path, name: str, to: Path) -> bool:
+    """Copy an object if it is true. What an agent does to its own stops nobody; that there is no space does."""
+    try:
+        file = nolinks.opened(written, name)
+    except OSError as e:
+        if e.errno in _OURS:
+            raise
+        return False
+    fd, new = tempfile.mkstemp(prefix="tmp_obj_", dir=to.parent.parent)
+    try:
+        with file, said(to), os.fdopen(fd, "wb") as copy:
+            if _copied(file, copy, len(name) - 1) != name.replace("/", ""):
+                return False
+        Path(new).chmod(0o444)
+        to.parent.mkdir(exist_ok=True)
+        Path(new).rename(to)
+        return True
+    finally:
+        Path(new).unlink(missing_ok=True)
 
 
 def _copied(file: BinaryIO, copy: BinaryIO, digits: int) -> str:

@@ -297,9 +297,11 @@ async def test_10_what_is_finished_outlives_whatever_its_agent_does_to_its_objec
     box.does("set -e; echo 1 > a; git add a; git commit -qm a; git switch -qc side; git commit -qm b --allow-empty")
     side, head = sh(worktree, "rev-parse", "side"), sh(worktree, "rev-parse", "side~1")
     blob = sh(worktree, "rev-parse", "side:a")
-    planted = ("11" + "1" * 38, "22" + "2" * 38)
+    planted = ("11" + "1" * 38, "22" + "2" * 38, "33" + "3" * 38, "44" + "4" * 38)
     store = f"'{bare}/objects'"
-    box.does(f"cd {store}; mkdir -p 11 22; cp {blob[:2]}/{blob[2:]} 11/{planted[0][2:]}; mkfifo 22/{planted[1][2:]}")
+    false, pipe, link, folder = (f"{name[:2]}/{name[2:]}" for name in planted)
+    box.does(f"cd {store}; mkdir -p 11 22 33 {folder}; cp {blob[:2]}/{blob[2:]} {false}; mkfifo {pipe}")
+    box.does(f"ln -s '{box.fence.rig_path}/README.md' {store}/{link}")
     await hub.pin(rig, refs.keep("gt-00001", head), head)
     box.run(f"rm -rf {store}/*; rm -rf {store}")
     assert sh(bare, "show", f"{head}:a") == "1" and sh(bare, "cat-file", "-t", side) == "commit"
