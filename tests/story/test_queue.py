@@ -142,7 +142,7 @@ def test_B24_what_somebody_else_pushed_meanwhile_is_tested_together_and_never_fo
     theirs = {"local": commit(here, {"theirs.txt": "theirs\n"}), "push": commit(clone, {"theirs.txt": "theirs\n"})}
     sh(clone, "push", "--quiet", "origin", "main")
     for rig, item in items.items():
-        assert shared.item(item)["state"] == "merging"
+        shared.becomes(item, "merging")
         (tmp / rig / "go").touch()
     for rig, item in items.items():
         sha = shared.becomes(item, "merged")["sha"]
