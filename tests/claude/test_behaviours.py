@@ -47,7 +47,7 @@ def players(request: pytest.FixtureRequest, claude: LiveTown, api: Stub) -> Iter
 # --- mail
 
 
-def test_b40_mail_to_one_that_works_comes_at_its_next_hook_and_once(players: Players) -> None:
+def test_B40_mail_to_one_that_works_comes_at_its_next_hook_and_once(players: Players) -> None:
     go, wait = players.gate("busy")
     one = players.play("Works", wait, run("true"), run("true"), say("I wait"))
     one.has(f"at-{one.item}")
@@ -60,7 +60,7 @@ def test_b40_mail_to_one_that_works_comes_at_its_next_hook_and_once(players: Pla
     assert one.given("BUSY-40") == 1
 
 
-def test_b40_mail_at_the_end_of_a_turn_comes_once_and_the_turn_goes_on(players: Players) -> None:
+def test_B40_mail_at_the_end_of_a_turn_comes_once_and_the_turn_goes_on(players: Players) -> None:
     """Nothing rings for it: the hook at the end has it."""
     slow = Does('do = "wait"\nseconds = 4', {"text": "I think long", "sleep": 4})
     one = players.play("Ends a turn", run("touch at-$GTR_WORK_ITEM"), slow, say("I wait"))
@@ -73,7 +73,7 @@ def test_b40_mail_at_the_end_of_a_turn_comes_once_and_the_turn_goes_on(players: 
         assert one.given("END-40") == 1
 
 
-def test_b40_mail_to_one_that_waits_wakes_it_and_is_had_once(players: Players) -> None:
+def test_B40_mail_to_one_that_waits_wakes_it_and_is_had_once(players: Players) -> None:
     one = players.play("Waits", say("I wait"))
     one.becomes("idle")
     chat = players.town.run("chat", one.address, "IDLE-40", "--wait", "--timeout", "30", "--json")
@@ -86,7 +86,7 @@ def test_b40_mail_to_one_that_waits_wakes_it_and_is_had_once(players: Players) -
     assert one.given("IDLE-40") == 1
 
 
-def test_b40_of_two_hundred_letters_four_kilobytes_are_given_at_once(players: Players) -> None:
+def test_B40_of_two_hundred_letters_four_kilobytes_are_given_at_once(players: Players) -> None:
     """The rest is told of, and what was only told of is given by nobody unless it asks."""
     one = players.play("Gets a lot", say("I wait"))
     one.becomes("idle")
@@ -106,7 +106,7 @@ def test_b40_of_two_hundred_letters_four_kilobytes_are_given_at_once(players: Pl
     assert (one.given("LOT-"), one.given(tail)) == (whole, 1)
 
 
-def test_b41_mail_that_wakes_nobody_stays_is_rung_for_again_and_a_person_is_told(players: Players) -> None:
+def test_B41_mail_that_wakes_nobody_stays_is_rung_for_again_and_a_person_is_told(players: Players) -> None:
     """The sender's exit code says so; when its reader has it after all, nobody needs to be told any more."""
     one = players.play("Hears nothing", say("I wait"))
     one.becomes("idle")
@@ -121,7 +121,7 @@ def test_b41_mail_that_wakes_nobody_stays_is_rung_for_again_and_a_person_is_told
     eventually(lambda: not one.needs(), 20, 0.1)
 
 
-def test_b41_what_the_town_says_is_heard_once_or_a_person_is_told(players: Players) -> None:
+def test_B41_what_the_town_says_is_heard_once_or_a_person_is_told(players: Players) -> None:
     """Words to go on with outlive the worker and a session that takes nothing; once they are had nobody says them."""
     _, limit = players.limit(15)
     one = players.play("Is told to go on", limit, COMMIT, say("I wait"))
@@ -139,7 +139,7 @@ def test_b41_what_the_town_says_is_heard_once_or_a_person_is_told(players: Playe
     assert (one.needs(), one.shown()["mailbox"]["word"]) == ([], None)
 
 
-def test_b42_text_arrives_byte_equal_both_ways(players: Players) -> None:
+def test_B42_text_arrives_byte_equal_both_ways(players: Players) -> None:
     """The agent itself reads it, and writes to a person."""
     go, wait = players.gate("bytes")
     reads = run("for n in 1 2 3; do rgt mail read $n --json > read-$n.json; done")
@@ -161,7 +161,7 @@ def test_b42_text_arrives_byte_equal_both_ways(players: Players) -> None:
         assert f"(data)\n{NASTY}\n>>> end of mail 1 " in one.texts(), "its model was given the very bytes"
 
 
-def test_b81_an_agent_writes_as_itself_and_reads_its_own(players: Players) -> None:
+def test_B81_an_agent_writes_as_itself_and_reads_its_own(players: Players) -> None:
     """Whatever it says that it is: from its own tools, in a script that the guard does not look into."""
     go, wait = players.gate("itself")
     one = players.play("Is itself", wait, run("sh ./try.sh; touch tried"), say("I wait"))
@@ -213,7 +213,7 @@ BROKEN = {
 }
 
 
-def test_b43_who_never_says_hello_is_ended_and_its_screen_is_the_reason(players: Players) -> None:
+def test_B43_who_never_says_hello_is_ended_and_its_screen_is_the_reason(players: Players) -> None:
     table, screen = MUTE[players.runtime]
     rig = players.rig("mute", **table)
     begun = time.monotonic()
@@ -227,7 +227,7 @@ def test_b43_who_never_says_hello_is_ended_and_its_screen_is_the_reason(players:
     eventually(lambda: not Path(f"/proc/{first.pid}").exists(), 10)
 
 
-def test_b43_who_ends_before_hello_says_why(players: Players) -> None:
+def test_B43_who_ends_before_hello_says_why(players: Players) -> None:
     rig = players.rig("broken", **BROKEN[players.runtime])
     item = players.sling("Cannot begin", say("never"), rig=rig)
     blocked = players.town.becomes(item, "blocked", timeout=90)
@@ -235,7 +235,7 @@ def test_b43_who_ends_before_hello_says_why(players: Players) -> None:
     assert "unknown option" in blocked["escalation"]["message"]
 
 
-def test_b47_after_a_compaction_the_same_step_goes_on(players: Players) -> None:
+def test_B47_after_a_compaction_the_same_step_goes_on(players: Players) -> None:
     """It restarts nothing, keeps what the agent has written down, and is followed by a reminder, not by the whole."""
     go, wait = players.gate("compact")
     write = run("rgt checkpoint write 'at step two'", read=2_000_000)
@@ -260,7 +260,7 @@ def test_b47_after_a_compaction_the_same_step_goes_on(players: Players) -> None:
     assert (merged["attempt"], merged["deaths"]) == (1, 0)
 
 
-def test_b48_a_dead_one_is_noticed_and_goes_on_in_less_than_fifteen_seconds(players: Players) -> None:
+def test_B48_a_dead_one_is_noticed_and_goes_on_in_less_than_fifteen_seconds(players: Players) -> None:
     _, wait = players.gate("dead")
     one = players.play("Dies", wait, say("never"))
     one.has(f"at-{one.item}")
@@ -271,7 +271,7 @@ def test_b48_a_dead_one_is_noticed_and_goes_on_in_less_than_fifteen_seconds(play
     assert again.cwd == one.agent.cwd
 
 
-def test_b48_a_dialog_calls_a_person_in_less_than_a_minute_and_is_over_with_the_answer(players: Players) -> None:
+def test_B48_a_dialog_calls_a_person_in_less_than_a_minute_and_is_over_with_the_answer(players: Players) -> None:
     asks = [Does('do = "dialog"\ntext = "dialog open"', None)] if players.runtime == "scripted" else []
     one = players.play("Asks a person", *asks, say("I wait"))
     keys = ("send-keys", "-t", f"=gtr-{one.address}:")
@@ -289,7 +289,7 @@ def test_b48_a_dialog_calls_a_person_in_less_than_a_minute_and_is_over_with_the_
     eventually(lambda: one.given("DIALOG-48") == 1, 30, 0.1)
 
 
-def test_b48_one_whose_turn_is_over_without_done_calls_a_person(players: Players) -> None:
+def test_B48_one_whose_turn_is_over_without_done_calls_a_person(players: Players) -> None:
     """It stops nobody: a word to it, and it goes on."""
     config = players.town.home.town_toml
     before = config.read_text()
@@ -302,7 +302,7 @@ def test_b48_one_whose_turn_is_over_without_done_calls_a_person(players: Players
     assert one.needs() == []
 
 
-def test_b48_a_rate_limit_is_waited_for_and_it_goes_on_by_itself(players: Players) -> None:
+def test_B48_a_rate_limit_is_waited_for_and_it_goes_on_by_itself(players: Players) -> None:
     end, limit = players.limit(15)
     one = players.play("Is limited", limit, COMMIT, DONE, say("done"))
     one.becomes("limited")

@@ -9,7 +9,7 @@ from tests.story.inside import agent_of
 from tests.town import LiveTown
 
 
-def test_b40_mail_wakes_an_idle_one_and_is_had_once(claude: LiveTown, api: Stub) -> None:
+def test_B40_mail_wakes_an_idle_one_and_is_had_once(claude: LiveTown, api: Stub) -> None:
     item = sling(claude, "Wait for mail", {"text": "I wait"})
     agent = agent_of(claude, item)
     address = agent.env["GTR_ADDRESS"]
@@ -22,7 +22,7 @@ def test_b40_mail_wakes_an_idle_one_and_is_had_once(claude: LiveTown, api: Stub)
     assert str(last).count("marker-42") == 1
 
 
-def test_b40_mail_to_a_busy_one_comes_between_two_tools(claude: LiveTown, api: Stub) -> None:
+def test_B40_mail_to_a_busy_one_comes_between_two_tools(claude: LiveTown, api: Stub) -> None:
     item = sling(claude, "Work on", {"bash": "touch begun; sleep 3"}, {"bash": "true"}, {"text": "done"})
     agent = agent_of(claude, item)
     eventually((agent.cwd / "begun").exists, 30)

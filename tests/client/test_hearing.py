@@ -68,7 +68,7 @@ async def test_a_worker_that_was_just_born_goes_by_the_row() -> None:
     assert nux.kinds == ["busy"]
 
 
-async def test_b69_a_flood_is_told_in_drops_and_ends_with_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_B69_a_flood_is_told_in_drops_and_ends_with_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hearing, "WITHIN", 0.5)
     ears, nux = Hearing(), Workflow()
     for _ in range(500):

@@ -138,7 +138,7 @@ def test_the_bell_wakes_with_its_exit_code(agent: Agent) -> None:
 MAIL = {"out": {"hookSpecificOutput": {"additionalContext": "a letter " * 20}}, "err": "", "code": 0, "receipt": "r1"}
 
 
-def test_b40_it_says_that_mail_is_printed_and_says_it_again_with_the_next_event(agent: Agent) -> None:
+def test_B40_it_says_that_mail_is_printed_and_says_it_again_with_the_next_event(agent: Agent) -> None:
     """Since nobody answers that, it is noted until an answer shows that the town has heard it."""
     agent.open()
     agent.answer = {"id": 1, "ok": MAIL}
@@ -156,7 +156,7 @@ def test_b40_it_says_that_mail_is_printed_and_says_it_again_with_the_next_event(
     assert agent.noted() == []
 
 
-def test_b40_what_could_not_be_printed_is_not_confirmed(agent: Agent) -> None:
+def test_B40_what_could_not_be_printed_is_not_confirmed(agent: Agent) -> None:
     """Its reader is gone, or it is killed while it prints."""
     agent.open()
     agent.answer = {"id": 1, "ok": MAIL}

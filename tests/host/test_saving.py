@@ -39,7 +39,7 @@ def half_merge(rig: RigHome, wt: Path, tmp: Path) -> None:
     fails(wt, "merge", "side")
 
 
-async def test_b07_save_commit_holds_all_but_deletions_and_generated_files(rig: RigHome, tmp: Path) -> None:
+async def test_B07_save_commit_holds_all_but_deletions_and_generated_files(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     assert await saving.save_commit(known(rig.hub, wt), "x") is None
     write(wt, {"mine.txt": "2\n", "new/ü ñ*.txt": "n\n", "x.log": "ignored\n", "staged.txt": "s\n"})
@@ -58,7 +58,7 @@ async def test_b07_save_commit_holds_all_but_deletions_and_generated_files(rig: 
     assert (wt / ".rgt/prompt").exists()
 
 
-async def test_b07_a_file_in_the_place_of_a_directory_and_the_other_way_round(rig: RigHome, tmp: Path) -> None:
+async def test_B07_a_file_in_the_place_of_a_directory_and_the_other_way_round(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     (wt / "mine.txt").unlink()
     (wt / "src/app.py").unlink()
@@ -68,7 +68,7 @@ async def test_b07_a_file_in_the_place_of_a_directory_and_the_other_way_round(ri
     assert sha and listed(wt, sha) == {"README.md", ".gitignore", "other.txt", "mine.txt/deep", "src"}
 
 
-async def test_b07_save_commit_without_identity_detached_with_hooks_of_the_repository(rig: RigHome, tmp: Path) -> None:
+async def test_B07_save_commit_without_identity_detached_with_hooks_of_the_repository(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     (tmp / "gitconfig").write_text("[commit]\ngpgsign = true\n")
     write(wt, {"hooks/pre-commit": "#!/bin/sh\nexit 1\n"})
@@ -84,7 +84,7 @@ async def test_b07_save_commit_without_identity_detached_with_hooks_of_the_repos
     assert sha and sh(wt, "rev-list", "--count", "HEAD") == "1" and ".rgt/x" not in listed(wt, sha)
 
 
-async def test_b07_save_commit_in_the_middle_of_a_merge(rig: RigHome, tmp: Path) -> None:
+async def test_B07_save_commit_in_the_middle_of_a_merge(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     half_merge(rig, wt, tmp)
     sha = await saving.save_commit(known(rig.hub, wt), "x")
@@ -99,7 +99,7 @@ async def test_b07_save_commit_in_the_middle_of_a_merge(rig: RigHome, tmp: Path)
     assert (await saving.describe(known(rig.hub, wt))).operation == "" and not sh(wt, "status", "--porcelain")
 
 
-async def test_b07_save_commit_in_the_middle_of_a_rebase(rig: RigHome, tmp: Path) -> None:
+async def test_B07_save_commit_in_the_middle_of_a_rebase(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     branch_commit(rig, tmp / "side", "side", {"mine.txt": "side\n"})
     fails(wt, "rebase", "side")
@@ -120,7 +120,7 @@ async def test_saving_leaves_other_repositories_out(rig: RigHome, tmp: Path) -> 
     assert (await saving.describe(known(rig.hub, wt))).nested == ("cloned/", "empty/")
 
 
-async def test_b10_snapshot_holds_everything_and_touches_nothing(rig: RigHome, tmp: Path) -> None:
+async def test_B10_snapshot_holds_everything_and_touches_nothing(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     assert await saving.snapshot(rig, known(rig.hub, wt), ITEM) is None
     write(wt, {"mine.txt": "staged\n"})
@@ -139,7 +139,7 @@ async def test_b10_snapshot_holds_everything_and_touches_nothing(rig: RigHome, t
     assert [p.name for p in (rig.hub / "worktrees/wt").glob("rgt-index-*")] == []
 
 
-async def test_b10_snapshot_sees_a_change_in_the_tick_of_the_commit(rig: RigHome, tmp: Path) -> None:
+async def test_B10_snapshot_sees_a_change_in_the_tick_of_the_commit(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     for n in range(5):
         write(wt, {"mine.txt": f"a{n}\n"})
@@ -149,7 +149,7 @@ async def test_b10_snapshot_sees_a_change_in_the_tick_of_the_commit(rig: RigHome
         assert sha and sh(wt, "show", f"{sha}:mine.txt") == f"b{n}"
 
 
-async def test_b10_snapshot_in_the_middle_of_a_merge_holds_both_sides(rig: RigHome, tmp: Path) -> None:
+async def test_B10_snapshot_in_the_middle_of_a_merge_holds_both_sides(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     half_merge(rig, wt, tmp)
     sha = await saving.snapshot(rig, known(rig.hub, wt), ITEM)
@@ -159,7 +159,7 @@ async def test_b10_snapshot_in_the_middle_of_a_merge_holds_both_sides(rig: RigHo
     assert facts.operation == "merge" and facts.conflicts == 1
 
 
-async def test_b10_what_cannot_be_read_is_an_error(rig: RigHome, tmp: Path) -> None:
+async def test_B10_what_cannot_be_read_is_an_error(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     if os.getuid() == 0:
         (wt / "bad").mkdir()

@@ -151,7 +151,7 @@ do = "done"
 """
 
 
-def test_b01_killed_and_resumed_goes_on_behind_the_crash(stage: Stage) -> None:
+def test_B01_killed_and_resumed_goes_on_behind_the_crash(stage: Stage) -> None:
     assert stage.play(TWICE)[0] == -signal.SIGKILL
     assert stage.play(None, "resumed")[0] == 0
     assert (stage.worktree / "a").read_text() == "12"
@@ -221,7 +221,7 @@ def test_an_end_that_python_drops_is_heeded_all_the_same(monkeypatch: pytest.Mon
         scripted.rest()
 
 
-def test_b82_a_link_out_of_the_worktree_is_not_followed(stage: Stage) -> None:
+def test_B82_a_link_out_of_the_worktree_is_not_followed(stage: Stage) -> None:
     (stage.worktree / "out").symlink_to(stage.agent_dir)
     code, screen = stage.play('[[start]]\ndo = "write"\npath = "out/x"\ntext = "x"\n')
     assert code == 1

@@ -11,7 +11,7 @@ from tests.eventually import eventually
 from tests.host.stage import Stage
 
 
-def test_b40_the_bell_wakes_it_and_it_takes_what_it_is_told(stage: Stage) -> None:
+def test_B40_the_bell_wakes_it_and_it_takes_what_it_is_told(stage: Stage) -> None:
     process = stage.launch('[[start]]\ndo = "say"\ntext = "x"\n')
     eventually(stage.stopped)
     stage.ring("mail from mayor: hurry")
@@ -20,7 +20,7 @@ def test_b40_the_bell_wakes_it_and_it_takes_what_it_is_told(stage: Stage) -> Non
     assert "mail from mayor: hurry" in process.communicate(timeout=5)[0]
 
 
-def test_b40_a_turn_goes_on_with_what_its_end_is_answered(stage: Stage) -> None:
+def test_B40_a_turn_goes_on_with_what_its_end_is_answered(stage: Stage) -> None:
     stage.town.answers["Stop"] = [{"out": {"hookSpecificOutput": {"additionalContext": "one more thing"}}}]
     process = stage.launch('[[start]]\ndo = "say"\ntext = "x"\n')
     eventually(lambda: stage.events()[-2:] == ["Stop", "Stop"])
@@ -37,7 +37,7 @@ def test_b40_a_turn_goes_on_with_what_its_end_is_answered(stage: Stage) -> None:
         ('do = "cut"\ntext = "billing_error"', "billing_error", False),
     ],
 )
-def test_b48_a_turn_that_failed_goes_on_when_it_is_rung(stage: Stage, step: str, error: str, until: bool) -> None:
+def test_B48_a_turn_that_failed_goes_on_when_it_is_rung(stage: Stage, step: str, error: str, until: bool) -> None:
     process = stage.launch(f'[[start]]\n{step}\n[[start]]\ndo = "exit"\ncode = 3\n')
     eventually(lambda: stage.events()[-1:] == ["StopFailure"])
     data = stage.town.heard[-1]["args"]["data"]
@@ -48,7 +48,7 @@ def test_b48_a_turn_that_failed_goes_on_when_it_is_rung(stage: Stage, step: str,
     assert process.wait(5) == 3
 
 
-def test_b48_a_dialog_waits_for_a_line(stage: Stage) -> None:
+def test_B48_a_dialog_waits_for_a_line(stage: Stage) -> None:
     process = stage.launch('[[start]]\ndo = "dialog"\ntext = "may I?"\n[[start]]\ndo = "exit"\n')
     eventually(lambda: stage.events()[-1:] == ["Notification"])
     assert stage.town.heard[-1]["args"]["data"]["notification_type"] == "permission_prompt"
@@ -58,7 +58,7 @@ def test_b48_a_dialog_waits_for_a_line(stage: Stage) -> None:
     assert process.wait(5) == 0
 
 
-def test_b80_a_command_runs_only_if_the_guard_lets_it(stage: Stage) -> None:
+def test_B80_a_command_runs_only_if_the_guard_lets_it(stage: Stage) -> None:
     stage.guarded()
     code, screen = stage.play(
         '[[start]]\ndo = "run"\ncmd = "sudo touch x"\nok = "any"\n[[start]]\ndo = "run"\ncmd = "touch y"\n'
@@ -69,7 +69,7 @@ def test_b80_a_command_runs_only_if_the_guard_lets_it(stage: Stage) -> None:
     assert sorted(p.name for p in stage.worktree.iterdir() if p.name != ".git") == ["y"]
 
 
-def test_b80_without_a_policy_nothing_runs(stage: Stage) -> None:
+def test_B80_without_a_policy_nothing_runs(stage: Stage) -> None:
     code, screen = stage.play('[[start]]\ndo = "run"\ncmd = "touch y"\n')
     assert (code, list(stage.worktree.glob("y"))) == (1, []), screen
 

@@ -16,7 +16,7 @@ from tests.repos import commit, make_repo, sh
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-async def test_b10_a_repository_where_a_submodule_belongs_stays(scene: Scene, tmp: Path, ignored: bool) -> None:
+async def test_B10_a_repository_where_a_submodule_belongs_stays(scene: Scene, tmp: Path, ignored: bool) -> None:
     """It may have commits that are nowhere else, and git would look into it."""
     make_repo(tmp / "sub", {"x": "1\n"})
     shutil.rmtree(scene.where / "src")
@@ -118,7 +118,7 @@ COMMITS = "commits that no remote had"
     ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
-async def test_b10_a_submodule_with_work_that_is_nowhere_else_stays(
+async def test_B10_a_submodule_with_work_that_is_nowhere_else_stays(
     scene: Scene, with_submodule: Path, work: Callable[[Path], None], why: str
 ) -> None:
     work(with_submodule)
@@ -128,7 +128,7 @@ async def test_b10_a_submodule_with_work_that_is_nowhere_else_stays(
     assert {file: file.read_bytes() for file in with_submodule.rglob("*") if file.is_file()} == before
 
 
-async def test_b10_a_submodule_that_is_no_more_in_the_index_stays(scene: Scene, with_submodule: Path) -> None:
+async def test_B10_a_submodule_that_is_no_more_in_the_index_stays(scene: Scene, with_submodule: Path) -> None:
     commit(with_submodule, {"x": "2\n"})
     sh(scene.where, "rm", "--quiet", "--force", "libs/lib")
     said = "holds other repositories: lib/ (a submodule that is no more)"
@@ -140,7 +140,7 @@ async def test_b10_a_submodule_that_is_no_more_in_the_index_stays(scene: Scene, 
     assert await doctor_says(scene) == [] and await worktrees.recycle(scene.rig, "nux", ITEM)
 
 
-async def test_b07_a_submodule_with_a_new_commit_is_saved_as_it_is(scene: Scene, tmp: Path) -> None:
+async def test_B07_a_submodule_with_a_new_commit_is_saved_as_it_is(scene: Scene, tmp: Path) -> None:
     make_repo(scene.where / "sub", {"x": "1\n"})
     sh(scene.where, "-c", "advice.addEmbeddedRepo=false", "add", "sub")
     commit(scene.where, {"a": "1\n"})

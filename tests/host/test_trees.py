@@ -220,7 +220,7 @@ async def test_nothing_of_an_agent_runs_and_nothing_hangs(
 
 
 @pytest.mark.parametrize("attack", ATTACKS[:7], ids=lambda f: f.__name__)
-async def test_b10_work_is_saved_from_a_worktree_that_leads_elsewhere(
+async def test_B10_work_is_saved_from_a_worktree_that_leads_elsewhere(
     scene: Scene, attack: Callable[[Scene], None]
 ) -> None:
     """And whoever goes on there has a worktree of the hub again; what led elsewhere is parked."""
@@ -235,7 +235,7 @@ async def test_b10_work_is_saved_from_a_worktree_that_leads_elsewhere(
     assert [p.name[:7] for p in scene.rig.parked.glob("*")] == ["nux-git"] * led_away
 
 
-async def test_b10_filters_of_the_persons_own_are_used(scene: Scene, tmp: Path) -> None:
+async def test_B10_filters_of_the_persons_own_are_used(scene: Scene, tmp: Path) -> None:
     """Such as git-lfs: the repository names one, and what it does is in the person's settings."""
     with (tmp / "gitconfig").open("a") as file:
         file.write('[filter "big"]\n\tclean = "tr a-z A-Z"\n\tsmudge = "tr A-Z a-z"\n\trequired = true\n')
@@ -272,7 +272,7 @@ async def test_no_link_in_its_part_of_the_hub_is_written_through(scene: Scene, t
     assert sorted(p.name for p in theirs.iterdir()) == ["HEAD", "file"]
 
 
-async def test_b10_names_that_are_no_text_and_files_that_are_pipes_stop_no_saving(scene: Scene) -> None:
+async def test_B10_names_that_are_no_text_and_files_that_are_pipes_stop_no_saving(scene: Scene) -> None:
     name = os.fsdecode(b"caf\xe9 \n.txt")
     (scene.where / name).write_text("1\n")
     (scene.where / "src/app.py").unlink()
@@ -286,7 +286,7 @@ async def test_b10_names_that_are_no_text_and_files_that_are_pipes_stop_no_savin
     assert r'"caf\351 \n.txt"' in sh(scene.where, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
 
 
-async def test_b10_a_worktree_that_leads_git_to_a_pipe_elsewhere_says_so_and_stays(
+async def test_B10_a_worktree_that_leads_git_to_a_pipe_elsewhere_says_so_and_stays(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not the town's is not removed, and nobody waits for it."""

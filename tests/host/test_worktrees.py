@@ -62,7 +62,7 @@ async def test_prepare_makes_a_locked_worktree_on_its_branch(rig: RigHome, poole
 
 
 @pytest.mark.parametrize("pooled", [0, 1])
-async def test_b01_a_later_attempt_goes_on_where_the_branch_ended(rig: RigHome, tmp: Path, pooled: int) -> None:
+async def test_B01_a_later_attempt_goes_on_where_the_branch_ended(rig: RigHome, tmp: Path, pooled: int) -> None:
     where = await nux(rig)
     done = commit(where, {"work": "1"})
     shutil.rmtree(where)
@@ -70,7 +70,7 @@ async def test_b01_a_later_attempt_goes_on_where_the_branch_ended(rig: RigHome, 
     assert sh(await nux(rig), "rev-parse", "HEAD") == done and (where / "work").exists()
 
 
-async def test_b01_a_killed_agent_leaves_dirty_files_and_stale_locks(rig: RigHome) -> None:
+async def test_B01_a_killed_agent_leaves_dirty_files_and_stale_locks(rig: RigHome) -> None:
     where = await nux(rig)
     write(where, {"README.md": "half", "new": "n"})
     lock = rig.hub / "worktrees/nux/index.lock"
@@ -113,7 +113,7 @@ async def test_what_lies_in_the_way_is_parked_never_deleted(rig: RigHome, tmp: P
         assert sh(aside, "symbolic-ref", "--short", "HEAD") == refs.work_branch("nux", OTHER)
 
 
-async def test_b11_a_worktree_half_made_by_a_killed_worker_is_made_again(rig: RigHome) -> None:
+async def test_B11_a_worktree_half_made_by_a_killed_worker_is_made_again(rig: RigHome) -> None:
     where = await nux(rig)
     (rig.hub / "worktrees/nux/index").unlink()
     (where / "README.md").unlink()
@@ -122,7 +122,7 @@ async def test_b11_a_worktree_half_made_by_a_killed_worker_is_made_again(rig: Ri
 
 
 @pytest.mark.parametrize("step", ["branch", "rename"])
-async def test_b11_a_worker_killed_while_taking_from_the_pool(rig: RigHome, step: str) -> None:
+async def test_B11_a_worker_killed_while_taking_from_the_pool(rig: RigHome, step: str) -> None:
     await worktrees.fill_pool(rig, "main", 1)
     (place,) = rig.pool.iterdir()
     (rig.hub / "worktrees" / place.name / "locked").write_text(f"rgt:{ITEM}\n")
@@ -136,7 +136,7 @@ async def test_b11_a_worker_killed_while_taking_from_the_pool(rig: RigHome, step
     assert f"{where} " in sh(rig.hub, "worktree", "list")
 
 
-async def test_b11_a_pool_in_which_somebody_worked_is_not_used(rig: RigHome) -> None:
+async def test_B11_a_pool_in_which_somebody_worked_is_not_used(rig: RigHome) -> None:
     await worktrees.fill_pool(rig, "main", 1)
     (place,) = rig.pool.iterdir()
     write(place, {"README.md": "mine"})
@@ -147,7 +147,7 @@ async def test_b11_a_pool_in_which_somebody_worked_is_not_used(rig: RigHome) -> 
 
 
 @pytest.mark.parametrize("pooled", [0, 5])
-async def test_b11_twenty_at_once(rig: RigHome, pooled: int) -> None:
+async def test_B11_twenty_at_once(rig: RigHome, pooled: int) -> None:
     await worktrees.fill_pool(rig, "main", pooled)
     base = await hub.target_head(rig, "main")
     jobs = [(f"p{n}", f"gt-{n:05}") for n in range(20)]
@@ -158,14 +158,14 @@ async def test_b11_twenty_at_once(rig: RigHome, pooled: int) -> None:
     assert len(sh(rig.hub, "worktree", "list").splitlines()) == 21
 
 
-async def test_b11_a_failed_prepare_leaves_nothing(rig: RigHome) -> None:
+async def test_B11_a_failed_prepare_leaves_nothing(rig: RigHome) -> None:
     with pytest.raises(RgtError):
         await prepare(rig, "nux", ITEM, BRANCH, "1" * 40)
     assert not (rig.worktrees / "nux").exists() and len(sh(rig.hub, "worktree", "list").splitlines()) == 1
     assert BRANCH not in sh(rig.hub, "for-each-ref")
 
 
-async def test_b11_a_prepare_whose_files_cannot_be_written_leaves_no_worktree(rig: RigHome, tmp: Path) -> None:
+async def test_B11_a_prepare_whose_files_cannot_be_written_leaves_no_worktree(rig: RigHome, tmp: Path) -> None:
     """Such as when the program of a filter that the person requires is not there."""
     base = commit(rig.root.parent.parent.parent / "src-api", {".gitattributes": "*.bin filter=big\n", "a.bin": "1\n"})
     sh(rig.hub, "fetch", "--quiet", "origin", "main")
@@ -186,7 +186,7 @@ async def test_a_home_behind_a_symlink(tmp: Path) -> None:
     assert await recycle(rig, "nux", ITEM)
 
 
-async def test_b10_recycle_saves_first_and_the_next_agent_finds_a_clean_tree(rig: RigHome, tmp: Path) -> None:
+async def test_B10_recycle_saves_first_and_the_next_agent_finds_a_clean_tree(rig: RigHome, tmp: Path) -> None:
     where = await nux(rig)
     head = commit(where, {"work": "1"})
     write(where, {"dirty": "1", "x.log": "ignored", ".rgt/prompt": "p", "README.md": "changed"})
@@ -204,7 +204,7 @@ async def test_b10_recycle_saves_first_and_the_next_agent_finds_a_clean_tree(rig
     assert not await recycle(rig, "nux", ITEM) and not await recycle(rig, "ace", ITEM)
 
 
-async def test_b10_recycle_pins_nothing_that_the_target_holds(rig: RigHome) -> None:
+async def test_B10_recycle_pins_nothing_that_the_target_holds(rig: RigHome) -> None:
     where = await nux(rig)
     head = commit(where, {"work": "1"})
     assert await hub.move_target(rig, "main", head, await hub.target_head(rig, "main"))
@@ -212,7 +212,7 @@ async def test_b10_recycle_pins_nothing_that_the_target_holds(rig: RigHome) -> N
     assert "refs/rgt/keep" not in sh(rig.hub, "for-each-ref") and "refs/rgt/snap" not in sh(rig.hub, "for-each-ref")
 
 
-async def test_b10_recycle_leaves_what_cannot_be_saved(rig: RigHome) -> None:
+async def test_B10_recycle_leaves_what_cannot_be_saved(rig: RigHome) -> None:
     where = await nux(rig)
     sh(where, "init", "--quiet", "inner")
     assert await worktrees.blockers(rig, "nux", ITEM) == ["holds other repositories: inner/"]
@@ -228,7 +228,7 @@ async def test_b10_recycle_leaves_what_cannot_be_saved(rig: RigHome) -> None:
     assert await recycle(rig, "nux", ITEM)
 
 
-async def test_b10_a_snapshot_that_fails_removes_nothing(rig: RigHome) -> None:
+async def test_B10_a_snapshot_that_fails_removes_nothing(rig: RigHome) -> None:
     where = await nux(rig)
     write(where, {"dirty": "1", "README.md": "changed"})
     (rig.hub / "refs/rgt").mkdir(exist_ok=True)
@@ -239,7 +239,7 @@ async def test_b10_a_snapshot_that_fails_removes_nothing(rig: RigHome) -> None:
     assert (await saving.describe(trees.known(rig.hub, where))).branch == BRANCH
 
 
-async def test_b10_files_ignored_by_a_rule_of_the_agent_stay(rig: RigHome) -> None:
+async def test_B10_files_ignored_by_a_rule_of_the_agent_stay(rig: RigHome) -> None:
     where = await nux(rig)
     write(where, {".gitignore": "secret\n", "secret": "precious"})
     assert await recycle(rig, "nux", ITEM) and not where.exists()
@@ -247,7 +247,7 @@ async def test_b10_files_ignored_by_a_rule_of_the_agent_stay(rig: RigHome) -> No
     assert (aside / "secret").read_text() == "precious"
 
 
-async def test_b10_beyond_the_cap_worktrees_are_removed_saved(rig: RigHome) -> None:
+async def test_B10_beyond_the_cap_worktrees_are_removed_saved(rig: RigHome) -> None:
     where = await nux(rig)
     write(where, {"dirty": "1"})
     await worktrees.fill_pool(rig, "main", worktrees.POOL_CAP)
@@ -310,7 +310,7 @@ def do(step: str, n: int, where: Path, source: Path) -> None:
 @example(steps=["detach", "commit", "delete staged"], cap=True)
 @example(steps=["commit", "autostash"], cap=False)
 @example(steps=["orphan", "edit staged"], cap=False)
-def test_b10_no_state_of_a_worktree_loses_content(tmp: Path, steps: list[str], cap: bool) -> None:
+def test_B10_no_state_of_a_worktree_loses_content(tmp: Path, steps: list[str], cap: bool) -> None:
     base = tmp / f"case-{time.monotonic_ns()}"
     asyncio.run(lose_nothing(base, steps, cap))
     shutil.rmtree(base)
@@ -353,7 +353,7 @@ async def test_setup_files(rig: RigHome, tmp: Path) -> None:
             await worktrees.setup_files(source, where, [bad])
 
 
-async def test_b32_the_rigs_own_checkout_is_never_touched(rig: RigHome, tmp: Path) -> None:
+async def test_B32_the_rigs_own_checkout_is_never_touched(rig: RigHome, tmp: Path) -> None:
     source = tmp / "src-api"
     write(source, {"README.md": "dirty", "new": "1"})
     before = sh(source, "status", "--porcelain"), sh(source, "for-each-ref"), sh(source, "worktree", "list")

@@ -29,20 +29,20 @@ OVER = ("submitted", "merging", "merged", "closed", "failed")
         (False, False, "merged", "finished"),
     ],
 )
-def test_b04_different_faults_have_different_verdicts(
+def test_B04_different_faults_have_different_verdicts(
     session: bool, process: bool, state: str, verdict: Diagnosis
 ) -> None:
     assert diagnose(session, process, state) == verdict
 
 
-def test_b06_what_cannot_be_read_is_unknown() -> None:
+def test_B06_what_cannot_be_read_is_unknown() -> None:
     facts: list[Any] = [True, False, None]
     for session, process, state in product(facts, facts, [*get_args(State), None]):
         verdict = diagnose(session, process, state)
         assert (verdict == "unknown") == (None in (session, process, state))
 
 
-def test_b03_who_is_gone_after_done_is_not_missed() -> None:
+def test_B03_who_is_gone_after_done_is_not_missed() -> None:
     for state, session in product(OVER, (True, False)):
         assert diagnose(session, False, state) == "finished"
 
@@ -67,14 +67,14 @@ def event(kind: Any = "dead", nonce: str = "nonce-of-1", generation: int = 1, **
         ("gone", {}, "session_gone", "gone"),
     ],
 )
-def test_b04_a_death_says_how_it_happened(kind: str, more: dict[str, Any], diagnosis: str, status: str) -> None:
+def test_B04_a_death_says_how_it_happened(kind: str, more: dict[str, Any], diagnosis: str, status: str) -> None:
     agent = polecat()
     agent.session_event(event(kind, **more))
     assert (agent.dead, agent.diagnosis, agent.status) == (True, diagnosis, status)
 
 
 @pytest.mark.parametrize("old", [event(nonce="nonce-of-0"), event(generation=2), event("alive")])
-def test_b05_news_of_another_process_are_not_its_own(old: m.SessionEvent) -> None:
+def test_B05_news_of_another_process_are_not_its_own(old: m.SessionEvent) -> None:
     agent = polecat()
     before = agent.model_copy(deep=True)
     agent.session_event(old)
@@ -97,7 +97,7 @@ def test_a_new_watcher_may_miss_only_the_process_that_ran_there(pid: int, host: 
     assert (agent.dead, agent.diagnosis) == (dead, "session_gone" if dead else "fine")
 
 
-def test_b03_a_death_after_done_is_no_fault() -> None:
+def test_B03_a_death_after_done_is_no_fault() -> None:
     agent = polecat()
     agent.finished(m.Finished(item="gt-aaaaa", attempt=1))
     agent.session_event(event())
@@ -108,7 +108,7 @@ def test_b03_a_death_after_done_is_no_fault() -> None:
     ("earlier", "goes_on"),
     [(0, [True, False]), (1, [True, False]), (2, [False]), (MAX_DEATHS, [False])],
 )
-def test_b12_the_first_death_of_an_attempt_is_made_good_unless_it_is_the_third(
+def test_B12_the_first_death_of_an_attempt_is_made_good_unless_it_is_the_third(
     earlier: int, goes_on: list[bool]
 ) -> None:
     agent = polecat(earlier)
@@ -120,7 +120,7 @@ def test_b12_the_first_death_of_an_attempt_is_made_good_unless_it_is_the_third(
     ("phase", "released", "diagnosis"),
     [("working", True, "orphan"), ("working", False, "fine"), ("starting", True, "fine"), ("finishing", True, "fine")],
 )
-def test_b04_who_works_on_a_closed_item_is_an_orphan(phase: Any, released: bool, diagnosis: str) -> None:
+def test_B04_who_works_on_a_closed_item_is_an_orphan(phase: Any, released: bool, diagnosis: str) -> None:
     agent = polecat()
     agent.phase, agent.done = phase, phase == "finishing"
     agent.stop(m.Stop(item="gt-aaaaa", attempt=1, released=released))

@@ -44,7 +44,7 @@ def said(kind: Any, why: str = "", until: str = "") -> m.AgentEvent:
         (said("failed", "billing_error"), "failed", "", "cannot go on: billing_error"),
     ],
 )
-def test_b48_each_state_has_one_deadline(event: m.AgentEvent, word: str, wake: str, alert: str) -> None:
+def test_B48_each_state_has_one_deadline(event: m.AgentEvent, word: str, wake: str, alert: str) -> None:
     care = Care()
     assert (care.heard(event, AT), care.wake, care.alert) == (word, wake, alert)
 
@@ -58,7 +58,7 @@ def test_b48_each_state_has_one_deadline(event: m.AgentEvent, word: str, wake: s
         (said("failed", "overloaded"), "Your last turn was cut off (overloaded)", "", ""),
     ],
 )
-def test_b48_each_deadline_has_one_action(event: m.AgentEvent, text: str, wake: str, alert: str) -> None:
+def test_B48_each_deadline_has_one_action(event: m.AgentEvent, text: str, wake: str, alert: str) -> None:
     care = Care()
     word = care.heard(event, AT)
     told = care.due(word, AT)
@@ -66,7 +66,7 @@ def test_b48_each_deadline_has_one_action(event: m.AgentEvent, text: str, wake: 
     assert (care.wake, care.alert) == (wake, alert)
 
 
-def test_b48_who_is_rung_in_vain_is_rung_less_and_less_and_then_told() -> None:
+def test_B48_who_is_rung_in_vain_is_rung_less_and_less_and_then_told() -> None:
     """A limit that comes at once again counts on; a turn that ends well begins anew."""
     care, waits = Care(), []
     for _ in range(TRIES):
@@ -114,7 +114,7 @@ def crew() -> Crew:
 
 
 @pytest.mark.parametrize("agent", [polecat(), crew()])
-def test_b48_a_fault_is_one_row_until_the_next_event(agent: Polecat | Crew) -> None:
+def test_B48_a_fault_is_one_row_until_the_next_event(agent: Polecat | Crew) -> None:
     agent.agent_event(said("waiting", "may I?"))
     assert (agent.row().state, needs([agent.row()]), agent.next_wake()) == ("waiting", [], after(60))
     agent.due()
@@ -147,7 +147,7 @@ def cut_off(agent: Polecat | Crew) -> str:
 
 
 @pytest.mark.parametrize("agent", [polecat(), crew()])
-def test_b41_what_the_town_tells_an_agent_is_given_until_a_hook_has_printed_it(agent: Polecat | Crew) -> None:
+def test_B41_what_the_town_tells_an_agent_is_given_until_a_hook_has_printed_it(agent: Polecat | Crew) -> None:
     """As a letter is: a hook that dies loses nothing, one that lives prints it alone, and once had it is over."""
     words = cut_off(agent)
     agent.mail(m.Mail(by="mayor", text="and hurry"))
@@ -162,7 +162,7 @@ def test_b41_what_the_town_tells_an_agent_is_given_until_a_hook_has_printed_it(a
 
 
 @pytest.mark.parametrize("agent", [polecat(), crew()])
-def test_b41_a_process_that_was_replaced_takes_nothing_along(agent: Polecat | Crew) -> None:
+def test_B41_a_process_that_was_replaced_takes_nothing_along(agent: Polecat | Crew) -> None:
     """A hook or a tool of it may outlive it for a moment."""
     words = cut_off(agent)
     agent.mail(m.Mail(by="mayor", text="for the living"))
@@ -171,7 +171,7 @@ def test_b41_a_process_that_was_replaced_takes_nothing_along(agent: Polecat | Cr
     assert words in agent.mail_claim(m.MailClaim(generation=agent.generation))["text"]
 
 
-def test_b41_one_that_was_told_to_go_on_and_does_nothing_is_told_of_and_not_rung_again() -> None:
+def test_B41_one_that_was_told_to_go_on_and_does_nothing_is_told_of_and_not_rung_again() -> None:
     agent = polecat()
     cut_off(agent)
     told(agent, "")
@@ -183,7 +183,7 @@ def test_b41_one_that_was_told_to_go_on_and_does_nothing_is_told_of_and_not_rung
     assert (agent.row().alert, agent.next_wake()) == ("", "")
 
 
-def test_b41_a_person_is_told_of_what_no_hook_has_printed() -> None:
+def test_B41_a_person_is_told_of_what_no_hook_has_printed() -> None:
     agent = polecat()
     cut_off(agent)
     agent.updated_at = after(600)
@@ -207,7 +207,7 @@ def test_what_an_agent_does_next_is_another_occasion(kind: Any) -> None:
     assert (agent.row().mail, agent.next_wake()) == (0, "")
 
 
-def test_b48_a_polecat_whose_turn_is_over_without_done_calls_a_person() -> None:
+def test_B48_a_polecat_whose_turn_is_over_without_done_calls_a_person() -> None:
     """Once, until it says something; not beside a question that its item asks."""
     agent = polecat()
     agent.care.idle_minutes = 15
@@ -226,7 +226,7 @@ def test_b48_a_polecat_whose_turn_is_over_without_done_calls_a_person() -> None:
     assert agent.next_wake() == after(900), "that holds for the next process too"
 
 
-def test_b68_an_agent_that_works_or_idles_names_no_time() -> None:
+def test_B68_an_agent_that_works_or_idles_names_no_time() -> None:
     for kind in ("session_start", "busy", "stop", "session_end"):
         agent = polecat()
         agent.agent_event(said(kind))
@@ -245,7 +245,7 @@ def test_b68_an_agent_that_works_or_idles_names_no_time() -> None:
         ("alone", "alone"),
     ],
 )
-def test_b43_the_reason_of_a_start_that_failed_is_one_line(text: str, line: str) -> None:
+def test_B43_the_reason_of_a_start_that_failed_is_one_line(text: str, line: str) -> None:
     agent = polecat()
     agent.session_event(m.SessionEvent(kind="silent", nonce="nonce-of-1", generation=1, text=text))
     assert (agent.dead, agent.unborn_line) == (True, line)

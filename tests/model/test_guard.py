@@ -58,16 +58,16 @@ def said(line: str) -> str:
 
 
 @pytest.mark.parametrize("line", DENIED)
-def test_b80_denied(line: str) -> None:
+def test_B80_denied(line: str) -> None:
     assert said(line).startswith("rgt: ")
 
 
 @pytest.mark.parametrize("line", ALLOWED)
-def test_b80_ordinary_work_is_allowed(line: str) -> None:
+def test_B80_ordinary_work_is_allowed(line: str) -> None:
     assert said(line) == ""
 
 
-def test_b80_the_corpora_are_large() -> None:
+def test_B80_the_corpora_are_large() -> None:
     assert len(set(DENIED)) >= 150
     assert len(set(ALLOWED)) >= 150
 

@@ -22,7 +22,7 @@ def states(box: Mailbox) -> list[str]:
     return [x.state for x in box.letters]
 
 
-def test_b40_a_letter_is_had_when_its_hook_says_so() -> None:
+def test_B40_a_letter_is_had_when_its_hook_says_so() -> None:
     box = Mailbox()
     put(box)
     given, more = box.claim("r1")
@@ -59,7 +59,7 @@ def test_a_session_that_follows_a_dead_one_is_told_of_what_was_only_listed() -> 
     assert [x.again for x in box.claim("r3")[0]] == [True, True, False]
 
 
-def test_b40_two_hundred_letters_are_at_most_four_kilobytes() -> None:
+def test_B40_two_hundred_letters_are_at_most_four_kilobytes() -> None:
     box = Mailbox()
     for n in range(200):
         put(box, f"letter number {n}, " + "x" * 200)
@@ -74,7 +74,7 @@ def test_b40_two_hundred_letters_are_at_most_four_kilobytes() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", NASTY, "y" * 10_000, "😀" * 3000])
-def test_b42_the_text_stays_what_it_was(text: str) -> None:
+def test_B42_the_text_stays_what_it_was(text: str) -> None:
     box = Mailbox()
     put(box, text)
     assert Mailbox.model_validate_json(box.model_dump_json()).letters[0].text == text
@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_refused() -> None:
     assert len(box.letters) <= 2 * KEPT
 
 
-def test_b41_a_person_is_told_once_of_what_waits_too_long() -> None:
+def test_B41_a_person_is_told_once_of_what_waits_too_long() -> None:
     agent = Mailed(updated_at=AT)
     agent.mail(m.Mail(by="mayor", text="hello"))
     assert agent.mailbox.due() == "2026-01-31T12:10:00.000Z"

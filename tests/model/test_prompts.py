@@ -104,7 +104,7 @@ def test_a_resumed_agent_looks_first() -> None:
     assert "anew" not in prime("polecat", PrimeFacts(address="api/nux", anew=True)), "the first session is no other"
 
 
-def test_b08_only_a_review_needs_no_commits() -> None:
+def test_B08_only_a_review_needs_no_commits() -> None:
     item = ItemFacts(id="gt-1", title="t")
     assert "needs no commits" not in prime("polecat", PrimeFacts(address="a/b", item=item))
     reviewed = item.model_copy(update={"review_only": True})

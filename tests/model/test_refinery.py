@@ -54,7 +54,7 @@ def test_a_run_needs_an_entry_a_slot_and_nobody_who_said_wait(what: str, ready: 
     assert not queue().ready
 
 
-def test_b09_the_same_head_again_is_one_entry() -> None:
+def test_B09_the_same_head_again_is_one_entry() -> None:
     assert heads(queue(entry(), entry(), entry())) == ["a"]
 
 
@@ -109,7 +109,7 @@ def test_a_target_that_moved_is_no_fault_of_anybody() -> None:
     assert (refinery.queue[0].state, refinery.paused, refinery.ready) == ("queued", "", True)
 
 
-def test_b25_a_gate_without_an_answer_is_tried_again_then_the_queue_waits_for_a_person() -> None:
+def test_B25_a_gate_without_an_answer_is_tried_again_then_the_queue_waits_for_a_person() -> None:
     refinery = queue(entry())
     pauses = []
     for _ in range(len(INFRA_PAUSES) + 1):

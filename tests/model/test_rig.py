@@ -45,7 +45,7 @@ def end(where: Rig, item: str, name: str, attempt: int = 1, **more: Any) -> None
     ("places", "expected"),
     [(0, []), (-1, []), (1, ["urgent"]), (2, ["urgent", "older"]), (9, ["urgent", "older", "newer"])],
 )
-def test_b65_priority_first_then_the_longest_waiting(places: int, expected: list[str]) -> None:
+def test_B65_priority_first_then_the_longest_waiting(places: int, expected: list[str]) -> None:
     waiting = [
         Waiting(item="newer", attempt=1, since="2026-01-03"),
         Waiting(item="older", attempt=1, since="2026-01-01"),
@@ -54,7 +54,7 @@ def test_b65_priority_first_then_the_longest_waiting(places: int, expected: list
     assert [s.item for s in admit(Admission(waiting=waiting, places=places))] == expected
 
 
-def test_b65_with_a_spent_budget_new_work_waits_and_starts_by_itself() -> None:
+def test_B65_with_a_spent_budget_new_work_waits_and_starts_by_itself() -> None:
     api = rig()
     want(api, "gt-a")
     api.hold(Held(text="the rig's budget of today of $1.00 is spent"))
@@ -80,7 +80,7 @@ def test_names_never_run_out() -> None:
     assert free_name({*NAMES, "p1"}) == "p2"
 
 
-def test_b13_a_wish_that_comes_twice_is_one_polecat() -> None:
+def test_B13_a_wish_that_comes_twice_is_one_polecat() -> None:
     api = rig()
     want(api, "gt-a")
     want(api, "gt-a")
@@ -128,7 +128,7 @@ def test_more_places_than_needed_are_asked_for_in_steps_up_to_the_limit(limit: i
 
 
 @pytest.mark.parametrize(("room", "started"), [(0, 0), (3, 3), (9, 4)])
-def test_b65_no_more_start_than_host_and_rig_allow(room: int, started: int) -> None:
+def test_B65_no_more_start_than_host_and_rig_allow(room: int, started: int) -> None:
     api = rig(room)
     for n in range(6):
         want(api, f"gt-{n}")
@@ -173,7 +173,7 @@ def test_a_worktree_that_is_wanted_again_is_not_given_back() -> None:
     assert (api.releasable(), dispatch(api)) == ([], {"gt-a": "nux"})
 
 
-def test_b10_a_worktree_that_could_not_be_saved_stays_and_is_told() -> None:
+def test_B10_a_worktree_that_could_not_be_saved_stays_and_is_told() -> None:
     api = rig()
     want(api, "gt-a")
     dispatch(api)
@@ -185,7 +185,7 @@ def test_b10_a_worktree_that_could_not_be_saved_stays_and_is_told() -> None:
 
 
 @pytest.mark.parametrize(("unused", "names"), [(True, {}), (False, {"gt-a": "nux"})])
-def test_b11_the_name_of_one_that_never_began_is_free(unused: bool, names: dict[str, str]) -> None:
+def test_B11_the_name_of_one_that_never_began_is_free(unused: bool, names: dict[str, str]) -> None:
     api = rig()
     want(api, "gt-a")
     dispatch(api)
@@ -197,7 +197,7 @@ def test_b11_the_name_of_one_that_never_began_is_free(unused: bool, names: dict[
 
 
 @pytest.mark.parametrize(("command", "state", "back"), [("park", "parked", "unpark"), ("dock", "docked", "undock")])
-def test_b64_nothing_starts_in_a_parked_rig_and_what_runs_goes_on(command: str, state: str, back: str) -> None:
+def test_B64_nothing_starts_in_a_parked_rig_and_what_runs_goes_on(command: str, state: str, back: str) -> None:
     api = rig()
     want(api, "gt-a")
     dispatch(api)
@@ -271,7 +271,7 @@ EVENTS = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(EVENTS, max_size=50))
-def test_b11_no_order_of_events_gives_one_name_or_item_twice(events: list[tuple[str, Any]]) -> None:
+def test_B11_no_order_of_events_gives_one_name_or_item_twice(events: list[tuple[str, Any]]) -> None:
     api = rig(room=2)
     attempts: dict[str, int] = {}
     for what, about in events:

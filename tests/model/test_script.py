@@ -59,7 +59,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "line", "message", "hint"), MISTAKES)
-def test_b83_a_mistake_is_located(text: str, line: int, message: str, hint: str) -> None:
+def test_B83_a_mistake_is_located(text: str, line: int, message: str, hint: str) -> None:
     with pytest.raises(RgtError) as caught:
         parse_script(text)
     error = caught.value
@@ -89,14 +89,14 @@ def test_every_step_can_be_written() -> None:
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "", ".git/config", "~/x", "."])
-def test_b82_a_file_outside_the_worktree_is_refused(path: str) -> None:
+def test_B82_a_file_outside_the_worktree_is_refused(path: str) -> None:
     with pytest.raises(RgtError, match="name a file inside the worktree"):
         parse_script(f'[[start]]\ndo = "write"\npath = "{path}"\ntext = ""\n')
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(GOOD)), st.text(max_size=4), st.integers(0, 6))
-def test_b83_any_mutation_is_read_or_refused_with_a_line(at: int, put: str, drop: int) -> None:
+def test_B83_any_mutation_is_read_or_refused_with_a_line(at: int, put: str, drop: int) -> None:
     try:
         parse_script(GOOD[:at] + put + GOOD[at + drop :])
     except RgtError as error:

@@ -38,7 +38,7 @@ def note(text: str = "half", generation: int = 1, **more: Any) -> m.Checkpointed
         ("", "polecat/nux/gt-aaaaa", False),
     ],
 )
-def test_b09_a_checkpoint_of_another_item_or_branch_is_ignored(item: str, branch: str, fits: bool) -> None:
+def test_B09_a_checkpoint_of_another_item_or_branch_is_ignored(item: str, branch: str, fits: bool) -> None:
     agent = polecat()
     agent.write(note())
     assert agent.checkpoint is not None
@@ -79,7 +79,7 @@ def test_an_older_process_writes_nothing(command: str) -> None:
     assert (agent.checkpoint, agent.restart, agent.handing) == (None, False, False)
 
 
-def test_b47_compaction_keeps_the_words_of_the_agent() -> None:
+def test_B47_compaction_keeps_the_words_of_the_agent() -> None:
     agent = polecat()
     agent.write(note("half of it"))
     agent.write(note("", by="compaction", head="def"))
@@ -141,7 +141,7 @@ def test_the_runtimes_own_id_is_taken_for_the_session_that_runs() -> None:
     assert [(s.id, s.nonce) for s in agent.sessions] == [("uuid-1", "nonce-of-1"), ("uuid-2", "nonce-of-2")]
 
 
-def test_b69_the_list_of_sessions_is_bounded() -> None:
+def test_B69_the_list_of_sessions_is_bounded() -> None:
     agent = polecat()
     for generation in range(2, 3 * SESSIONS):
         agent.session_opened(f"nonce-of-{generation}", generation, "gt-aaaaa", 1, "resumed")
@@ -179,7 +179,7 @@ def test_a_huge_checkpoint_leaves_room_for_the_rules() -> None:
     assert "Only this means done" in text
 
 
-def test_b47_a_reminder_is_short_whatever_is_in_it() -> None:
+def test_B47_a_reminder_is_short_whatever_is_in_it() -> None:
     """At most 200 tokens, about 800 characters; the step, the branch and the ways on are in it."""
     item = ItemFacts(id="gt-aaaaa", title="Round cash " * 50, branch="b" * 500, description="x" * 9999)
     long = PrimeFacts(address="a" * 300, item=item, checkpoint=Checkpoint(text="x" * 8000))

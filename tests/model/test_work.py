@@ -187,7 +187,7 @@ def test_done_of_a_queued_item_takes_it_from_the_rig() -> None:
     assert [(t.to, t.signal) for t in work.outbox] == [("rig/api", "withdrawn"), ("refinery/api", "submitted")]
 
 
-def test_b09_done_again_with_the_same_head_changes_nothing() -> None:
+def test_B09_done_again_with_the_same_head_changes_nothing() -> None:
     work = item("in_progress")
     MESSAGES["done by its agent"](work)
     before = work.model_copy(deep=True)
@@ -270,7 +270,7 @@ def test_a_message_that_reached_nobody_is_told_on_the_item(signal: str) -> None:
 # --- deaths and rejections
 
 
-def test_b12_deaths_of_all_attempts_count_and_the_third_asks_once() -> None:
+def test_B12_deaths_of_all_attempts_count_and_the_third_asks_once() -> None:
     work = item("in_progress")
     work.lost(m.Lost(attempt=1, reason="it died", deaths=2))
     assert (work.state, work.attempt, work.deaths, work.escalation) == ("queued", 2, 2, None)
@@ -305,7 +305,7 @@ def test_rejections_count_apart_from_deaths() -> None:
     assert (first.rejected, second.rejected) == (False, True)
 
 
-def test_b01_the_next_attempt_is_told_of_the_ones_before() -> None:
+def test_B01_the_next_attempt_is_told_of_the_ones_before() -> None:
     work = item("in_progress")
     work.lost(m.Lost(attempt=1, reason="the agent died (signal 9)", notes="half of it is done", deaths=2))
     work.left(m.Left(attempt=1, left="commits:\nabc1234 half"))
@@ -384,7 +384,7 @@ def test_those_who_wait_are_told_once_each() -> None:
 # --- `done` left while no worker lived
 
 
-def test_b09_a_done_that_was_left_counts_when_it_is_proven() -> None:
+def test_B09_a_done_that_was_left_counts_when_it_is_proven() -> None:
     work = item("in_progress")
     work.done_left(m.Done(branch=BRANCH, head=HEAD, agent=AGENT), proven=True)
     assert (work.state, work.notes) == ("submitted", [])

@@ -40,7 +40,7 @@ def entries(town: LiveTown, item: str) -> list[str]:
     return [e["head"] for e in town.ask("mq", "list") if e["item"] == item]
 
 
-def test_b07_done_saves_what_was_not_committed(shared: LiveTown) -> None:
+def test_B07_done_saves_what_was_not_committed(shared: LiveTown) -> None:
     """In a marked commit; deletions and the files that rgt itself made are not in it."""
     town = shared
     add_rig(town, "b07")
@@ -62,7 +62,7 @@ def test_b07_done_saves_what_was_not_committed(shared: LiveTown) -> None:
     assert files.split() == [".gitignore", "README.md", "a.txt", "new.txt", "src/app.py"]
 
 
-def test_b08_done_without_commits_is_refused(shared: LiveTown) -> None:
+def test_B08_done_without_commits_is_refused(shared: LiveTown) -> None:
     """The text says what is missing and teaches no way around it; an item for review only needs no commits."""
     town = shared
     add_rig(town, "b08")
@@ -83,7 +83,7 @@ def test_b08_done_without_commits_is_refused(shared: LiveTown) -> None:
     nobody_has(town, review)
 
 
-def test_b09_an_interrupted_done_goes_on(shared: LiveTown) -> None:
+def test_B09_an_interrupted_done_goes_on(shared: LiveTown) -> None:
     """Killed after each of its steps, it is run again: one entry, one saving commit, the head that is there now."""
     town = shared
     add_rig(town, "b09")
@@ -127,7 +127,7 @@ def lonely(shared: LiveTown) -> LiveTown:
     return shared
 
 
-def test_b09_done_with_no_worker_is_left_for_the_next_one(lonely: LiveTown) -> None:
+def test_B09_done_with_no_worker_is_left_for_the_next_one(lonely: LiveTown) -> None:
     """The agent is told, may end, and is not missed; a person is told that no worker answers."""
     town = lonely
     item, agent = slung(town, "lonely")

@@ -51,7 +51,7 @@ async def lengths(client: Client) -> dict[str, int]:
 
 
 @pytest.mark.slow
-async def test_b68_an_idle_town_adds_no_event_starts_no_agent_and_sleeps(town: LiveTown, repo: Path) -> None:
+async def test_B68_an_idle_town_adds_no_event_starts_no_agent_and_sleeps(town: LiveTown, repo: Path) -> None:
     """A minute of a town with a rig, a merged, an open and a closed item and an idle crew member: nothing happens."""
     town.add_rig("api", repo)
     spend = steps('do = "spend"\ntokens = 5000')

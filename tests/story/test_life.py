@@ -53,7 +53,7 @@ def needed(town: LiveTown, id: str) -> list[dict[str, Any]]:
     return [n for n in town.ask("needs") if n["id"] == id]
 
 
-def test_b43_who_never_says_hello_is_ended_and_its_screen_is_the_reason(short: LiveTown) -> None:
+def test_B43_who_never_says_hello_is_ended_and_its_screen_is_the_reason(short: LiveTown) -> None:
     town = short
     rig(town, "mute")
     item = town.create("cannot begin")
@@ -69,7 +69,7 @@ def test_b43_who_never_says_hello_is_ended_and_its_screen_is_the_reason(short: L
     town.rgt("unsling", item)
 
 
-def test_b43_the_deadline_outlives_the_worker(short: LiveTown) -> None:
+def test_B43_the_deadline_outlives_the_worker(short: LiveTown) -> None:
     town = short
     rig(town, "outlives")
     item = town.create("cannot begin", HANG)
@@ -80,7 +80,7 @@ def test_b43_the_deadline_outlives_the_worker(short: LiveTown) -> None:
     town.rgt("unsling", item)
 
 
-def test_b43_who_ends_before_hello_says_why_and_the_fallback_takes_over(short: LiveTown) -> None:
+def test_B43_who_ends_before_hello_says_why_and_the_fallback_takes_over(short: LiveTown) -> None:
     """After two failed starts the item goes on with the runtime that `[roles.polecat] fallback` names."""
     town = short
     rig(town, "broken")
@@ -92,7 +92,7 @@ def test_b43_who_ends_before_hello_says_why_and_the_fallback_takes_over(short: L
     assert "broken failed again and again: scripted takes over" in merged["notes"]
 
 
-def test_b48_a_dialog_calls_a_person_and_is_over_with_the_answer(short: LiveTown) -> None:
+def test_B48_a_dialog_calls_a_person_and_is_over_with_the_answer(short: LiveTown) -> None:
     town = short
     rig(town, "dialog")
     item = town.create("may I", steps('do = "dialog"\ntext = "rm -rf build"', 'do = "hang"'))
@@ -107,7 +107,7 @@ def test_b48_a_dialog_calls_a_person_and_is_over_with_the_answer(short: LiveTown
     town.rgt("unsling", item)
 
 
-def test_b48_a_rate_limit_parks_and_goes_on_by_itself(short: LiveTown) -> None:
+def test_B48_a_rate_limit_parks_and_goes_on_by_itself(short: LiveTown) -> None:
     """Also when the worker dies in between."""
     town = short
     rig(town, "limit")
@@ -123,7 +123,7 @@ def test_b48_a_rate_limit_parks_and_goes_on_by_itself(short: LiveTown) -> None:
     assert town.item(item)["attempt"] == 1
 
 
-def test_b48_what_only_a_person_mends_is_told_once(short: LiveTown) -> None:
+def test_B48_what_only_a_person_mends_is_told_once(short: LiveTown) -> None:
     town = short
     rig(town, "login")
     cut = steps('do = "cut"\ntext = "authentication_failed"')
@@ -145,7 +145,7 @@ def hasty(short: LiveTown) -> Iterator[LiveTown]:
     short.home.town_toml.write_text(LIMITS.format(""))
 
 
-def test_b48_who_says_nothing_for_long_is_stuck_once(hasty: LiveTown) -> None:
+def test_B48_who_says_nothing_for_long_is_stuck_once(hasty: LiveTown) -> None:
     """One alert, one ring; whatever it says next ends both."""
     town = hasty
     rig(town, "stuck")
@@ -256,7 +256,7 @@ def test_many_events_are_few_in_history(short: LiveTown) -> None:
     town.rgt("unsling", item)
 
 
-def test_b43_a_crew_member_that_cannot_begin_says_why(short: LiveTown) -> None:
+def test_B43_a_crew_member_that_cannot_begin_says_why(short: LiveTown) -> None:
     town = short
     rig(town, "crewed")
     town.rgt("crew", "create", "joe", "--rig", "crewed", "--runtime", "broken")

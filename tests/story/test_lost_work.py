@@ -47,7 +47,7 @@ def edited(agent: Inside, times: int) -> bool:
     return bool(json.loads(progress.read_text())["step"] == len(EDITING.split("[[")) - 1)
 
 
-def test_b01_b12_agents_killed_in_mid_edit_lose_nothing(shared: LiveTown) -> None:
+def test_B01_b12_agents_killed_in_mid_edit_lose_nothing(shared: LiveTown) -> None:
     """B01: branch, commits and dirty files survive each death, and the next attempt is told of the one before.
     B12: the third death blocks the item and asks a person once; `reopen` makes it as good as new."""
     town = shared
@@ -84,7 +84,7 @@ def test_b01_b12_agents_killed_in_mid_edit_lose_nothing(shared: LiveTown) -> Non
     assert (fourth.cwd, town.item(item)["deaths"]) == (first.cwd, 0)
 
 
-def test_b02_who_dies_after_his_work_has_landed_is_not_started_again(shared: LiveTown) -> None:
+def test_B02_who_dies_after_his_work_has_landed_is_not_started_again(shared: LiveTown) -> None:
     """The same change came in under another name, squashed: it is known by its patch id."""
     town = shared
     add_rig(town, "b02")
@@ -101,7 +101,7 @@ def test_b02_who_dies_after_his_work_has_landed_is_not_started_again(shared: Liv
     nobody_has(town, item)
 
 
-def test_b03_who_dies_after_done_is_not_missed(shared: LiveTown) -> None:
+def test_B03_who_dies_after_done_is_not_missed(shared: LiveTown) -> None:
     """No alert, no verdict, no second process; the work lands."""
     town = shared
     go = town.root / "b03-go"
@@ -119,7 +119,7 @@ def test_b03_who_dies_after_done_is_not_missed(shared: LiveTown) -> None:
     assert town.ask("agents", "show", "b03/witness")["verdicts"] == []
 
 
-def test_b04_three_faults_have_three_verdicts(shared: LiveTown) -> None:
+def test_B04_three_faults_have_three_verdicts(shared: LiveTown) -> None:
     """The session is gone, the agent ended inside a session that stands, the item was closed under a living agent."""
     town = shared
     add_rig(town, "b04")
@@ -150,7 +150,7 @@ def witness(town: LiveTown, rig: str) -> list[str]:
     return found
 
 
-def test_b01_agents_that_are_gone_when_the_town_comes_back_go_on(shared: LiveTown) -> None:
+def test_B01_agents_that_are_gone_when_the_town_comes_back_go_on(shared: LiveTown) -> None:
     """As after a power cut: no worker, no tmux, nobody saw anybody die."""
     town = shared
     add_rig(town, "b01-cut")
@@ -165,7 +165,7 @@ def test_b01_agents_that_are_gone_when_the_town_comes_back_go_on(shared: LiveTow
     assert town.item(item)["attempt"] == 1
 
 
-async def test_b05_a_session_made_anew_is_not_killed_by_old_news(shared: LiveTown) -> None:
+async def test_B05_a_session_made_anew_is_not_killed_by_old_news(shared: LiveTown) -> None:
     """What was seen of the old session comes late, and whoever wanted to end it comes late too."""
     town = shared
     add_rig(town, "b05")

@@ -51,7 +51,7 @@ def letters(town: LiveTown, address: str) -> list[tuple[int, str]]:
     return [(x["number"], x["state"]) for x in town.ask("mail", "inbox", "--agent", address)]
 
 
-def test_b40_an_agent_that_waits_is_woken_by_mail_and_has_it_once(shared: LiveTown) -> None:
+def test_B40_an_agent_that_waits_is_woken_by_mail_and_has_it_once(shared: LiveTown) -> None:
     """The sender knows that it was taken; it is on its screen once."""
     add_rig(shared, "idle")
     _, agent = working(shared, "idle")
@@ -62,7 +62,7 @@ def test_b40_an_agent_that_waits_is_woken_by_mail_and_has_it_once(shared: LiveTo
     assert letters(shared, address) == [(1, "taken")]
 
 
-def test_b40_an_agent_that_works_has_it_at_its_next_step(shared: LiveTown) -> None:
+def test_B40_an_agent_that_works_has_it_at_its_next_step(shared: LiveTown) -> None:
     add_rig(shared, "busy")
     go, at_it = shared.root / "go", shared.root / "at-it"
     wait = f"touch {at_it}; until test -e {go}; do sleep 0.05; done"
@@ -76,7 +76,7 @@ def test_b40_an_agent_that_works_has_it_at_its_next_step(shared: LiveTown) -> No
     eventually(lambda: letters(shared, address) == [(1, "taken")], 20)
 
 
-def test_b42_text_arrives_byte_equal_both_ways(shared: LiveTown) -> None:
+def test_B42_text_arrives_byte_equal_both_ways(shared: LiveTown) -> None:
     """As an argument, from standard input, and back to a person."""
     add_rig(shared, "bytes")
     _, agent = working(shared, "bytes", HANG)
@@ -129,7 +129,7 @@ def test_mail_to_an_agent_that_has_left_goes_to_its_item(shared: LiveTown) -> No
     assert refused.code == 4 and item in refused.error()["message"]
 
 
-def test_b81_an_agent_writes_as_itself_and_reads_its_own(shared: LiveTown) -> None:
+def test_B81_an_agent_writes_as_itself_and_reads_its_own(shared: LiveTown) -> None:
     add_rig(shared, "two")
     (_, one), (_, two) = (working(shared, "two", HANG) for _ in range(2))
     assert one.run("mail", "send", two.env["GTR_ADDRESS"], "hello").code == 0
@@ -195,7 +195,7 @@ def test_a_hook_that_printed_while_the_worker_died_is_believed(shared: LiveTown)
     eventually(lambda: letters(shared, address) == [(1, "taken")], 20)
 
 
-def test_b42_a_hook_is_given_the_very_bytes_and_at_most_four_kilobytes(shared: LiveTown) -> None:
+def test_B42_a_hook_is_given_the_very_bytes_and_at_most_four_kilobytes(shared: LiveTown) -> None:
     add_rig(shared, "exact")
     _, agent = quiet(shared, "exact")
     address = agent.env["GTR_ADDRESS"]
@@ -272,7 +272,7 @@ def impatient(shared: LiveTown) -> Iterator[LiveTown]:
     shared.home.town_toml.write_text(before)
 
 
-def test_b41_mail_that_wakes_nobody_stays_is_rung_for_again_and_a_person_is_told(impatient: LiveTown) -> None:
+def test_B41_mail_that_wakes_nobody_stays_is_rung_for_again_and_a_person_is_told(impatient: LiveTown) -> None:
     """The sender's exit code says so; when its reader has it after all, nobody needs to be told any more."""
     town = impatient
     add_rig(town, "asleep")

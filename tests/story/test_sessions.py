@@ -95,7 +95,7 @@ def test_a_worker_killed_in_a_handoff_loses_nothing(shared: LiveTown) -> None:
     assert (late.code, "another process" in late.err) == (4, True), late
 
 
-def test_b09_a_checkpoint_of_another_branch_is_ignored(shared: LiveTown) -> None:
+def test_B09_a_checkpoint_of_another_branch_is_ignored(shared: LiveTown) -> None:
     """It is shown as stale, and useful again where it was written; nobody but the agent and people may change it."""
     town = shared
     add_rig(town, "branch")
@@ -191,7 +191,7 @@ def said(answer: ops.HookAnswer) -> str:
     return str(answer.out["hookSpecificOutput"]["additionalContext"])
 
 
-def test_b47_after_a_compaction_the_same_step_goes_on(shared: LiveTown) -> None:
+def test_B47_after_a_compaction_the_same_step_goes_on(shared: LiveTown) -> None:
     """PreCompact writes down what is known and restarts nothing; then a reminder, not the whole."""
     town = shared
     add_rig(town, "compact")

@@ -31,7 +31,7 @@ def worktrees(town: LiveTown, rig: str) -> list[str]:
     return sorted(p.name for p in where.iterdir()) if where.is_dir() else []
 
 
-def test_b13_one_item_slung_many_times_at_once_gets_one_polecat(shared: LiveTown) -> None:
+def test_B13_one_item_slung_many_times_at_once_gets_one_polecat(shared: LiveTown) -> None:
     town = shared
     add_rig(town, "b13")
     item = town.create("once", HANG)
@@ -48,7 +48,7 @@ def test_b13_one_item_slung_many_times_at_once_gets_one_polecat(shared: LiveTown
     assert (town.item(item)["attempt"], len(worktrees(town, "b13"))) == (1, 1)
 
 
-def test_b11_twenty_slings_at_once_share_nothing(shared: LiveTown) -> None:
+def test_B11_twenty_slings_at_once_share_nothing(shared: LiveTown) -> None:
     town = shared
     add_rig(town, "b11", max_polecats=str(MANY))
     items = [town.create(f"one of many, {n}", HANG) for n in range(MANY)]
@@ -61,7 +61,7 @@ def test_b11_twenty_slings_at_once_share_nothing(shared: LiveTown) -> None:
     assert all(town.item(i)["attempt"] == 1 for i in items[::5])
 
 
-def test_b11_what_could_not_be_started_leaves_nothing(shared: LiveTown) -> None:
+def test_B11_what_could_not_be_started_leaves_nothing(shared: LiveTown) -> None:
     """Name, worktree and session are free again; after three tries a person is asked, and told why."""
     town = shared
     add_rig(town, "b11-bad")
@@ -87,7 +87,7 @@ def away(shared: LiveTown) -> Iterator[int]:
     os.kill(pid, signal.SIGCONT)
 
 
-def test_b06_a_state_that_cannot_be_read_is_unknown(shared: LiveTown, away: int) -> None:
+def test_B06_a_state_that_cannot_be_read_is_unknown(shared: LiveTown, away: int) -> None:
     """While Temporal does not answer an agent dies and another lives: nothing is destroyed, nobody says closed."""
     town = shared
     add_rig(town, "b06")

@@ -20,7 +20,7 @@ def change(live: Live, name: str, mail: int, *, gone: bool = False) -> None:
     live.take(Row(kind="polecat", id=name, rev=next(revisions), state="idle", mail=mail, gone=gone).pack())
 
 
-async def test_b41_it_is_rung_for_again_and_again_until_it_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_B41_it_is_rung_for_again_and_again_until_it_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two the one that is left too; a ring that fails ends nothing."""
     monkeypatch.setattr(bells, "AGAIN", (0.0, 0.05, 0.1))
     live, rung = Live(), Counter[tuple[str, int]]()

@@ -57,19 +57,19 @@ def test_every_workflow_type_is_recorded() -> None:
 
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda f: f.name.partition(".")[0])
-async def test_b90_recorded_history_replays(file: Path) -> None:
+async def test_B90_recorded_history_replays(file: Path) -> None:
     """Byte for byte the commands of today's code."""
     await replay(read(file), ALL)
 
 
-async def test_b90_a_changed_order_of_commands_is_found() -> None:
+async def test_B90_a_changed_order_of_commands_is_found() -> None:
     """The check itself can fail."""
     file = next(f for f in HISTORIES if "witness" in f.name)
     with pytest.raises(AssertionError, match="does not replay"):
         await replay(read(file), [Changed])
 
 
-async def test_b90_a_busy_hour_replays(town: LiveTown, repo: Path) -> None:
+async def test_B90_a_busy_hour_replays(town: LiveTown, repo: Path) -> None:
     """Twenty slings at once, kills in between: whatever order things came in live, they come in it again."""
     town.add_rig("api", repo, max_polecats="8")
     items = [town.create(f"item {n}", change(f"{n}.txt", str(n))) for n in range(12)]
