@@ -70,7 +70,10 @@ class Launch:
 
 def load_preset(home: Home, name: str) -> Preset:
     """The runtime `name`; raises `not_found` with a suggestion, or `invalid` when its file has a mistake."""
-    files = _files(home)
+    return _preset(_files(home), name)
+
+
+def _preset(files: dict[str, Path], name: str) -> Preset:
     if name not in files:
         near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(files))}"
@@ -80,15 +83,17 @@ def load_preset(home: Home, name: str) -> Preset:
 
 def available(home: Home) -> dict[str, bool]:
     """Every known runtime by name, and whether it could start here: its preset is valid, its program installed."""
-    return {name: _usable(home, name) for name in sorted(_files(home))}
+    files = _files(home)
+    return {name: _usable(files, name) for name in sorted(files)}
 
 
 def valid(home: Home) -> list[Preset]:
     """Every known runtime whose preset has no mistake, by name."""
     found = []
-    for name in sorted(_files(home)):
+    files = _files(home)
+    for name in sorted(files):
         with suppress(RgtError, OSError):
-            found.append(load_preset(home, name))
+            found.append(_preset(files, name))
     return found
 
 
@@ -194,9 +199,9 @@ def _files(home: Home) -> dict[str, Path]:
     return {file.stem: file for folder in (SHIPPED, home.runtimes) for file in folder.glob("*.toml")}
 
 
-def _usable(home: Home, name: str) -> bool:
+def _usable(files: dict[str, Path], name: str) -> bool:
     try:
-        program = load_preset(home, name).command[0]
+        program = _preset(files, name).command[0]
     except RgtError:
         return False
     return program == "{python}" or shutil.which(program) is not None
