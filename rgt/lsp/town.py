@@ -51,6 +51,7 @@ class Town:
         """Whether there was ever a whole picture. Without it no absence means anything."""
         self._rows: dict[str, Row] = {}
         self._index = Seen()
+        self._texts: tuple[int, list[tuple[str, Row]]] = (-1, [])
         self._on_change: list[Callable[[list[Row]], None]] = []
         self._on_health: list[Callable[[Health], None]] = []
 
@@ -91,6 +92,13 @@ class Town:
     def fixes(self, id: str) -> list[Row]:
         """The items that are to put this one right."""
         return self._seen().fixes.get(id, [])
+
+    def texts(self) -> list[tuple[str, Row]]:
+        """Rows with what they are found by in searches, in lower case: open work and agents first, newest first."""
+        if self._texts[0] != self.version:
+            rows = sorted(self._rows.values(), key=lambda r: (r.kind == "work" and r.state in OVER, -r.updated))
+            self._texts = (self.version, [(f"{r.id} {r.title} {r.state}".lower(), r) for r in rows])
+        return self._texts[1]
 
     def needs(self) -> list[Need]:
         """What waits for a person."""

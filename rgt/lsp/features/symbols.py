@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -10,7 +11,6 @@ from lsprotocol import types
 from rgt.lsp.documents import path_of
 from rgt.lsp.mentions import span, units
 from rgt.lsp.repairs import LINES
-from rgt.lsp.town import OVER
 from rgt.model.rows import Row
 
 if TYPE_CHECKING:
@@ -75,10 +75,8 @@ def register(server: RgtServer) -> None:
 def matching(server: RgtServer, query: str) -> list[Row]:
     """Rows whose id or title holds every word of the query; open work and agents first."""
     words = query.lower().split()
-    known = ((r, f"{r.id} {r.title} {r.state}".lower()) for r in server.town.rows(*KINDS))
-    rows = [r for r, text in known if all(w in text for w in words)]
-    rows.sort(key=lambda r: (r.kind == "work" and r.state in OVER, -r.updated))
-    return rows[: MOST if server.documents.virtual else FILES]
+    found = (r for text, r in server.town.texts() if r.kind in KINDS and all(w in text for w in words))
+    return list(islice(found, MOST if server.documents.virtual else FILES))
 
 
 def headings(server: RgtServer, uri: str) -> list[tuple[int, types.DocumentSymbol]]:
