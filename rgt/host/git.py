@@ -137,4 +137,6 @@ async def _released(running: asyncio.Future[Done], free: Callable[[], str]) -> D
             patience *= 2
         return await running
     finally:
+        # Nothing of it goes on when we do.
         running.cancel()
+        await asyncio.wait({running})
