@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import psutil
 from pydantic import BaseModel
 
+from rgt.cli.agents import agent_row
 from rgt.client.socket import SocketTown
 from rgt.host import daemon
 from rgt.model import operations as ops
@@ -30,7 +31,6 @@ from tests.scratch import scratch_env
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
 RGT = Path(sys.executable).parent / "rgt"
-WORKING = ("working", "idle", "waiting")
 
 
 @dataclass
@@ -103,7 +103,7 @@ class LiveTown:
             return aside.submit(asyncio.run, SocketTown(self.home, token).call(operation, args)).result()
 
     def look(self, operation: Operation[A, R], args: A) -> R | None:
-        """As `call`, for those who wait: None while no worker answers. It costs a twentieth of a command."""
+        """As `call`, for those who wait: None while no worker answers. No process is started."""
         try:
             return self.call(operation, args)
         except RgtError as e:
@@ -159,13 +159,15 @@ class LiveTown:
     def working(self, count: int = 1, timeout: float = 30) -> list[dict[str, Any]]:
         """Wait until so many polecats run a process; gives them."""
 
-        def probe() -> bool:
-            rows = self.look(ops.ROWS, ops.RigFilter())
-            mine = [r for r in rows.rows if r.kind == "polecat" and r.pid] if rows else []
-            return len([r for r in mine if r.state in WORKING]) >= count
+        def probe() -> list[dict[str, Any]] | None:
+            town = self.look(ops.ROWS, ops.RigFilter())
+            rows = [agent_row(r) for r in town.rows if r.kind == "polecat"] if town else []
+            found = [a for a in rows if a["pid"] and a["state"] in ("working", "idle", "waiting")]
+            return found if len(found) >= count else None
 
-        eventually(probe, timeout, 0.05, f"{count} working polecats, have {self.agents()}")
-        return [a for a in self.agents("polecat") if a["pid"] and a["state"] in WORKING]
+        found = eventually(probe, timeout, 0.05, f"{count} working polecats, have {self.agents()}")
+        assert found is not None
+        return found
 
     def pid(self, daemon_name: str) -> int:
         """Pid of the supervised `worker` or `temporal`."""
