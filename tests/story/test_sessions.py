@@ -83,7 +83,7 @@ def test_a_worker_killed_in_a_handoff_loses_nothing(shared: LiveTown) -> None:
     item, agent = slung(town, "killed")
     assert agent.run("handoff", "the worker dies now").code in HANDED_OVER
     town.kill("worker")
-    agent.kill()
+    agent.leave()
     fresh = agent_of(town, item, after=agent)
     eventually(lambda: town.run("work", "show", item).code == 0, 30, 0.1, "the worker is back")
     assert fresh.cwd == agent.cwd
@@ -161,7 +161,7 @@ def test_crew_hands_over_too_and_forgets_other_items(shared: LiveTown) -> None:
     before = agent_of(town, one)
     for generation in (2, 3, 4, 5):
         assert before.run("handoff", f"said in {generation - 1}").code in HANDED_OVER
-        before.kill()
+        before.leave()
         agent = agent_of(town, one, after=before)
         state = shown(town, agent)
         assert (state["generation"], state["deaths"], state["state"]) == (generation, 0, "running")

@@ -43,6 +43,8 @@ SETTINGS = {
     "workbench.colorTheme": os.environ.get("RGT_THEME", "Default Light Modern"),
     # The terminal's text is then in the page, not in a canvas.
     "terminal.integrated.gpuAcceleration": "off",
+    # A window whose last one had terminals would open a shell, at times in front of the one that a test asks for.
+    "terminal.integrated.hideOnStartup": "whenEmpty",
     "workbench.startupEditor": "none",
     "workbench.reduceMotion": "on",
     "workbench.enableExperiments": False,

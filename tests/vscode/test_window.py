@@ -220,7 +220,11 @@ def test_what_an_agent_has_changed_is_shown(town: LiveTown, checkout: Path, wind
     expect(files).to_have_count(2)
     expect(files.filter(has_text="good")).to_contain_text("hello")
     w.shot("diff")
-    town.rgt("unsling", item)
+    # It is taken back; what was done stays.
+    w.palette("rgt: Unsling…")
+    w.choose("Be polite")
+    expect(row).to_have_count(0)
+    assert town.item(item)["state"] == "open"
     town.rgt("work", "close", item)
 
 
@@ -239,6 +243,10 @@ def test_a_merge_is_followed_while_it_runs(town: LiveTown, checkout: Path, tmp: 
     w.inline(row, "Show Gate Log")
     expect(w.terminal).to_contain_text("before")
     w.shot("gate")
+    w.palette("rgt: Show Merge Queue")
+    w.choose("slow")
+    expect(w.page.locator(".tab.active")).to_contain_text("slow.md")
+    expect(w.editor).to_contain_text(re.compile(r"Take\syour\stime"))
     go.touch()
     expect(w.terminal).to_contain_text("behind")
     # It is sent back, and can be tried again.
@@ -252,8 +260,12 @@ def test_a_merge_is_followed_while_it_runs(town: LiveTown, checkout: Path, tmp: 
     expect(row).to_contain_text("testing")
     go.touch()
     expect(need).to_be_visible()
-    town.rgt("work", "close", item)
+    # Or its author is given another attempt.
+    w.inline(w.row("Take your time", "Work"), "Reopen")
     expect(need).to_have_count(0)
+    assert town.item(item)["state"] == "open"
+    town.rgt("work", "close", item)
+    expect(w.row("Take your time", "Work")).to_have_count(0)
 
 
 def test_a_question_is_answered_by_its_button(town: LiveTown, checkout: Path, window: Windows) -> None:
@@ -266,6 +278,9 @@ def test_a_question_is_answered_by_its_button(town: LiveTown, checkout: Path, wi
     need = w.row("to the left?", "Needs you")
     expect(need).to_contain_text("Ask me")
     w.shot("question")
+    w.palette("rgt: Show Needs")
+    expect(w.page.locator(".tab.active")).to_contain_text("needs.md")
+    expect(w.editor).to_contain_text(re.compile(r"to\sthe\sleft\?"))
     w.press(toast, "Approve")
     expect(need).to_have_count(0)
     assert "approved" in str(town.item(item)["notes"])
