@@ -91,7 +91,8 @@ def close_pidfd(fd: int | None) -> None:
 
 
 async def end(proc: Proc, grace: float = 3.0, mark: Mapping[str, str] | None = None) -> None:
-    """End a process and everything it started, first with SIGTERM, after `grace` seconds with SIGKILL.
+    """End a process and everything it started, first with SIGTERM, those that ignore it with SIGHUP, after `grace`
+    seconds with SIGKILL.
 
     That is its process group, its terminal session, its descendants, and whoever carries all of `mark` in the
     environment, so that children which went away from their parents are found too. Nothing happens to a process
@@ -99,6 +100,8 @@ async def end(proc: Proc, grace: float = 3.0, mark: Mapping[str, str] | None = N
     """
     known = family(proc, mark)
     _signal(known, signal.SIGTERM)
+    # An interactive shell is deaf to it, but goes when its terminal does.
+    _signal({p for p in known if _ignores(p.pid, signal.SIGTERM)}, signal.SIGHUP)
     if known:
         await asyncio.gather(*(gone(p, grace) for p in known))
     quiet = 0
@@ -177,6 +180,14 @@ def _signal(procs: set[Proc], number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):
             if alive(proc):
                 os.kill(proc.pid, number)
+
+
+def _ignores(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has said that this signal does nothing to it; without /proc that is not known."""
+    with suppress(OSError, ValueError, IndexError):
+        mask = _read(f"/proc/{pid}/status").partition(b"\nSigIgn:")[2].split()[0]
+        return bool(int(mask, 16) >> (number - 1) & 1)
+    return False
 
 
 def _everyone() -> Iterator[Kin]:

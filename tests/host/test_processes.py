@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import pty
 import secrets
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,20 @@ def shell(started: list[Popen], script: str, **env: str) -> Proc:
     proc = processes.identify(process.pid)
     assert proc
     return proc
+
+
+@contextmanager
+def at_a_prompt(started: list[Popen]) -> Iterator[Proc]:
+    """A shell in a terminal, as the leader of its own session, that has asked for a command."""
+    ours, its = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(["sh", "-i"], stdin=its, stdout=its, stderr=its, start_new_session=True)
+        started.append(process)
+        os.close(its)
+        assert terminal.read(1)
+        proc = processes.identify(process.pid)
+        assert proc
+        yield proc
 
 
 def test_a_pid_alone_is_nobody(started: list[Popen]) -> None:
@@ -80,6 +97,14 @@ async def test_end_lets_a_process_clean_up_first(started: list[Popen], tmp: Path
     eventually((tmp / "up").exists)
     await processes.end(proc, 5.0)
     assert (tmp / "bye").read_text() == "bye\n"
+
+
+async def test_end_hangs_up_on_a_shell_at_its_prompt(started: list[Popen]) -> None:
+    """Which ignores SIGTERM; it is not waited for until it is killed."""
+    with at_a_prompt(started) as proc:
+        async with asyncio.timeout(20):
+            await processes.end(proc, 60.0)
+        assert started[0].wait(5) == -signal.SIGHUP
 
 
 async def test_end_leaves_a_process_that_got_the_pid_later_b46(started: list[Popen]) -> None:
