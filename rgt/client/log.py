@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from typing import Any
 
@@ -40,7 +41,7 @@ async def entity_log(client: Client, workflow: str, limit: int) -> list[LogLine]
             name, content = await _update(client, event)
         if name:
             shown = {k: v for k, v in content.items() if (k not in ("op_id", "sender", "seq", "proof") and v) or v == 0}
-            detail = cut(", ".join(f"{k}={v}" for k, v in shown.items()), 160)
+            detail = cut(", ".join(f"{k}={_brief(v)}" for k, v in shown.items()), 160)
             by = str(content.get("sender", "")).partition("#")[0]
             lines.append(LogLine(at=_at(event), id=by or "command", what=name, detail=detail))
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
@@ -48,6 +49,16 @@ async def entity_log(client: Client, workflow: str, limit: int) -> list[LogLine]
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
             lines.append(LogLine(at=_at(event), id=workflow, what="ended"))
     return lines[-limit:]
+
+
+def _brief(value: Any) -> str:
+    """A value as people read it: of a verdict what it says, of a commit as much as git shows."""
+    if isinstance(value, dict):
+        return ": ".join(str(value[k]) for k in ("kind", "message") if value.get(k)) or "…"
+    if isinstance(value, list):
+        return " ".join(map(_brief, value))
+    text = str(value)
+    return text[:8] if re.fullmatch(r"[0-9a-f]{40}", text) else text
 
 
 def _at(event: HistoryEvent) -> str:

@@ -65,6 +65,9 @@ def test_places_stay_until_the_work_lands(shared: LiveTown, tmp: Path) -> None:
     assert (found["test"], found["severity"]) == ("test_till.py::test_total", "error")
     assert found["message"].startswith("assert 0 == 3")
     assert "test_till.py:5  assert 0 == 3" in shared.rgt("mq", "show", item)
+    [told] = [line["detail"] for line in shared.ask("log", item) if line["what"] == "rejected"]
+    head = shared.item(item)["head"]
+    assert told.startswith(f"head={head[:8]}, verdict=failed: gate test: exit code 1; test_till.py:5: assert 0 == 3")
 
     shared.rgt("escalate", item, "--ack", "count again")
     shared.rgt("work", "reopen", item)
