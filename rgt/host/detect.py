@@ -84,11 +84,12 @@ def _interpreter(path: Path, needs: str = "") -> str:
 
     What is tested stands in another place, so its `src` comes before what is installed in that environment: that may
     lead to the files of this checkout."""
+    first = "PYTHONPATH=src:$PYTHONPATH " if (path / "src").is_dir() else ""
     for name in (".venv", "venv"):
         python = path.absolute() / name / "bin" / "python"
         if python.is_file() and (not needs or any((path / name).glob(f"lib/python3*/site-packages/{needs}"))):
-            return ("PYTHONPATH=src " if (path / "src").is_dir() else "") + shlex.quote(str(python))
-    return "python3"
+            return first + shlex.quote(str(python))
+    return f"{first}python3"
 
 
 def _for_pytest(text: str) -> bool:

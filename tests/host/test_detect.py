@@ -70,8 +70,9 @@ def test_gates_that_fit_the_tree(tmp: Path, files: dict[str, str], gates: list[t
         (["pytest.ini", ".venv/lib/python3.12/site-packages/pytest/__init__.py"], "{}/.venv/bin/python -m pytest -q"),
         (
             ["src/x.py", "pytest.ini", "venv/lib/python3.12/site-packages/pytest/__init__.py"],
-            "PYTHONPATH=src {}/venv/bin/python -m pytest -q",
+            "PYTHONPATH=src:$PYTHONPATH {}/venv/bin/python -m pytest -q",
         ),
+        (["src/x.py", "pytest.ini"], "PYTHONPATH=src:$PYTHONPATH python3 -m pytest -q"),
         (["pytest.ini", ".venv/lib/python3.12/site-packages/other/__init__.py"], "python3 -m pytest -q"),
         (["test_a.py", ".venv/x"], "{}/.venv/bin/python -m unittest discover -q"),
     ],

@@ -406,6 +406,22 @@ async def test_a_run_without_our_plugin_goes_as_it_would(tmp: Path, run: str) ->
     assert {"till.py:6", "test_a.py:11"} <= {d.place for d in got.diagnostics}
 
 
+@pytest.mark.parametrize("how", ["", "--tb=short"])
+async def test_of_errors_that_came_of_others_the_last_is_read(tmp: Path, how: str) -> None:
+    """And of one that is outside the repository what led to it."""
+    files = {
+        "lib.py": "def f():\n    try:\n        {}[1]\n    except KeyError as e:\n        raise OSError(1) from e\n",
+        "test_a.py": "from lib import f\n\n\ndef test_a():\n    f()\n",
+        "test_b.py": "from importlib.metadata import version\n\nversion('nowhere')\n",
+    }
+    got = await gate(tmp, f"PYTHONPATH=. {PYTEST} --continue-on-collection-errors {how}", files)
+    assert got.exit_code == 1, got.tail
+    assert sorted((d.place, d.message) for d in got.diagnostics) == [
+        ("lib.py:5", "OSError: 1"),
+        ("test_b.py:3", "importlib.metadata.PackageNotFoundError: No package metadata was found for nowhere"),
+    ]
+
+
 async def test_messages_that_are_no_text(tmp: Path) -> None:
     got = await gate(
         tmp, f"{PYTEST} -q", {"test_a.py": "def test_a():\n    raise ValueError('\\udc80 \\0 \\x1b[31mred')\n"}

@@ -178,21 +178,26 @@ def python(lines: list[str]) -> Iterator[Row]:
 
 
 def pytest(lines: list[str]) -> Iterator[Row]:
-    """Failures as pytest prints them, for runs that our plugin did not see."""
+    """Failures as pytest prints them, for runs that our plugin did not see: of errors that came of others, the last."""
     frames: list[list[Any]] = []
-    said, test = "", ""
-    for line in lines:
+    causes: list[list[Any]] = []
+    said, test, ended = "", "", False
+    for line in [*lines, "___ end of lines ___"]:
         if heading := re.match(r"_{3,} (?:ERROR \w+ )?(\S.*\S) _{3,}$", line):
-            said, frames, test = "", [], heading[1]
+            if said and (frames or causes):
+                yield crash("pytest", [*frames, *causes], said, test)
+            frames, causes = [], []
+            said, test, ended = "", heading[1], False
+        elif line.startswith(("During handling of the above exception", "The above exception was the direct cause")):
+            frames, causes = [], [*frames, *causes]
+            said, ended = "", False
         elif line.startswith("E  ") and not said:
             said = line[1:].strip()
-            if frames:
-                yield crash("pytest", frames, said, test)
-                frames = []
-        elif frame := re.match(r"(\S.*\.py):(\d+): in \S+$", line):
+        elif not said and (frame := re.match(r"(\S.*\.py):(\d+): (?:in \S+)?$", line)):
             frames.insert(0, [frame[1], number(frame[2]), 0, 0, 0])
-        elif said and (end := re.match(r"(\S.*\.py):(\d+): \w+$", line)):
-            yield crash("pytest", [[end[1], number(end[2]), 0, 0, 0]], said, test)
+        elif said and not ended and (end := re.match(r"(\S.*\.py):(\d+): \w+$", line)):
+            frames.insert(0, [end[1], number(end[2]), 0, 0, 0])
+            ended = True
 
 
 def go(lines: list[str]) -> Iterator[Row]:
