@@ -135,7 +135,7 @@ async def restart_agent(ctx: typer.Context, agent: Address) -> None:
 @polecats.command("kill")
 async def kill(ctx: typer.Context, agent: Address) -> None:
     """End a polecat's session; its work is kept. Its item is dispatched again."""
-    await _do(ctx, ops.AGENT_STOP, agent, "killed, its work is kept")
+    await _do(ctx, ops.AGENT_STOP, agent, "killed, its work is kept; another agent goes on with its item")
 
 
 @crew.command("create")

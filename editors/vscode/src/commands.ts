@@ -66,7 +66,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
     "rgt.kill": async (given) => {
       const agent = await agentOf(parts, given, "Whose session ends?");
       if (!agent) return;
-      const detail = "Its work is saved first; its item can be slung again.";
+      const detail = "Its work is saved first. Another agent goes on with its item; Unsling takes that back.";
       if (await sure(`End the session of ${agent}?`, detail, "Kill")) await town.ask("agent.stop", { id: agent });
     },
 
