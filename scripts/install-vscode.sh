@@ -45,7 +45,7 @@ if [ ! -e "$vscode/.ready" ]; then
         tar -xzf ./*.tgz && rm ./*.tgz) || none "the npm registry does not give code-server $code_server"
     # `npm ci` refuses the list of versions inside. Native parts come built. What talks to models is left out: 190 MB that
     # the server does not load.
-    (cd "$vscode" && npm pkg delete dependencies.@vscode/copilot-api dependencies.@github/copilot-sdk \
+    (cd "$vscode" && npm pkg delete --silent dependencies.@vscode/copilot-api dependencies.@github/copilot-sdk \
         dependencies.@microsoft/mxc-sdk dependencies.@devcontainers/cli &&
         npm install --omit=dev --ignore-scripts --no-audit --no-fund --silent >/dev/null 2>&1) ||
         none "the npm registry does not give what code-server $code_server needs"
