@@ -47,7 +47,11 @@ def at_a_prompt(started: list[Popen]) -> Iterator[Proc]:
     """A shell in a terminal, as the leader of its own session, that has asked for a command."""
     ours, its = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as terminal:
-        process = subprocess.Popen(["sh", "-i"], stdin=its, stdout=its, stderr=its, start_new_session=True)
+        process = subprocess.Popen(
+            # Nobody starts with a signal ignored that this run was told to ignore, as `nohup` does.
+            ["sh", "-i"], stdin=its, stdout=its, stderr=its, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )  # fmt: skip
         started.append(process)
         os.close(its)
         assert terminal.read(1)
