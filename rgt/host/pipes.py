@@ -46,14 +46,22 @@ def unplug(worktree: Path | None = None, repositories: Sequence[Path] = (), pers
             break
     left = ""
     for pipe, ours in found:
-        waited = _let_go(pipe)
         if ours:
-            with suppress(OSError):
-                pipe.unlink()
-                log.warning("removed a pipe where git reads: %s", pipe)
-        elif waited:
+            _remove(pipe)
+        elif _let_go(pipe):
             left = left or str(pipe)
     return left
+
+
+def _remove(pipe: Path) -> None:
+    """Remove a pipe. It has a writer until nobody finds it any more: who comes in between does not wait either."""
+    with suppress(OSError):
+        held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            pipe.unlink()
+            log.warning("removed a pipe where git reads: %s", pipe)
+        finally:
+            os.close(held)
 
 
 def _let_go(pipe: Path) -> bool:
