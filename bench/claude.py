@@ -33,8 +33,7 @@ def run() -> list[Figure]:
         slung, alone = alternately(count(15), lambda: polecat(town, api, own), bare.start)
         bare.stop()
     return [
-        # The way to its process is dispatch, which has limits of its own (`sling.py`).
-        Figure("Claude Code: sling → it asks its model", slung, BARE, alone),
+        Figure("Claude Code: sling → it asks its model", slung, BARE, alone, {"times": 1.2}),
         Figure("Claude Code: its process → it asks its model", own[1:], BARE, alone, {"times": 1.2}),
     ]
 
