@@ -254,7 +254,7 @@ def test_what_cannot_be_stored_is_no_success(shared: LiveTown, tmp: Path) -> Non
 
 def test_mail_to_a_crew_member_waits_for_its_start_and_needs_no_item(shared: LiveTown) -> None:
     add_rig(shared, "crewed")
-    shared.rgt("crew", "create", "joe", "--rig", "crewed", "--runtime", "scripted")
+    shared.rgt("crew", "create", "joe", "--rig", "crewed", "--runtime", "scripted", "--no-start")
     shared.rgt("mail", "send", "crewed/joe", "while you were out")
     assert letters(shared, "crewed/joe") == [(1, "pending")]
     shared.rgt("crew", "start", "crewed/joe")

@@ -43,7 +43,9 @@ def test_closing_a_terminal_only_detaches(town: LiveTown, checkout: Path, agent:
     w.keys.type("echo he''llo\n")
     w.in_terminal("hello")
     w.shot("terminal")
-    # One terminal for each agent: the second time the same is shown.
+    # One terminal for each agent: the second time the same is shown, and has the keys when it is.
+    w.town()
+    expect(w.page.locator(".terminal-wrapper.active .xterm-helper-textarea")).not_to_be_focused()
     w.inline(row, "Attach")
     w.in_terminal("hello")
     assert len(clients(town)) == 1
