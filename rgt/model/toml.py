@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from rgt.model.errors import RgtError
 from rgt.model.lines import Lines
-from rgt.model.toml_reader import Document, Path, Span, read
+from rgt.model.toml_reader import Document, Path, Span, read, shallow
 from rgt.model.toml_schema import BOUNDS, Schema, number
 
 M = TypeVar("M", bound=BaseModel)
@@ -69,6 +71,11 @@ def load(model: type[M], text: str, name: str) -> M:
     What is no TOML comes before all else. `data["problems"]` of the error lists all of them; lines and columns count
     from 1, `end` is the column after the last character.
     """
+    with suppress(ValueError, RecursionError):
+        plain = tomllib.loads(text)
+        if shallow(plain):
+            return model.model_validate(plain)
+    # Something is wrong: where is found out only now, since it takes ten times as long.
     instance, found = check(model, text)
     if instance is not None:
         return instance

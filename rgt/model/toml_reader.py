@@ -131,6 +131,15 @@ def read(text: str) -> Document:
     return reader.document
 
 
+def shallow(plain: dict[str, Any]) -> bool:
+    """Whether values are nested so little that nobody needs to ask how deep it is."""
+    level: list[Any] = [plain]
+    for _ in range(MAX_DEPTH // 2):
+        tables = (v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list))
+        level = [value for values in tables for value in values]
+    return not level
+
+
 class _TooDeep(Exception):
     def __init__(self, at: int) -> None:
         super().__init__(at)
