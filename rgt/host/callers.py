@@ -11,9 +11,8 @@ from rgt.model.home import Home
 
 def must_be_person(home: Home, pid: int) -> None:
     """Raise `denied` when the process `pid` runs inside an agent's session or a gate of this town."""
-    session = ancestors_env(pid, ("GTR_NONCE", "GTR_ROOT"))
+    session, gate = ancestors_env(pid, ("GTR_NONCE", "GTR_ROOT"), ("RGT_GATE", "RGT_RIG"))
     if session and session["GTR_ROOT"] == str(home.root):
         raise RgtError("denied", "this shell is inside an agent's session but has no GTR_TOKEN", "keep the variable")
-    gate = ancestors_env(pid, ("RGT_GATE", "RGT_RIG"))
     if gate and Path(gate["RGT_RIG"]).parent == home.rigs:
         raise RgtError("denied", "a gate may not call the town", "gates only test")

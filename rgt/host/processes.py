@@ -142,17 +142,22 @@ def find_by_env(name: str, value: str, **also: str) -> list[Proc]:
     return [k.proc for k in _everyone() if _carries(k.proc.pid, want)]
 
 
-def ancestors_env(pid: int, names: tuple[str, ...]) -> dict[str, str] | None:
-    """The named variables of the first process, from `pid` upwards, whose environment has them all; else None."""
+def ancestors_env(pid: int, *wanted: tuple[str, ...]) -> list[dict[str, str]]:
+    """For each list of names the variables of the first process, from `pid` upwards, whose environment has them all;
+    empty where none has."""
+    found: list[dict[str, str]] = [{} for _ in wanted]
     for _ in range(64):
-        if _names(pid, names):
-            env = environ(pid)
-            return {n: env[n] for n in names}
+        raw = _environ_bytes(pid)
+        for at, names in enumerate(wanted):
+            # The whole of it is decoded only for who has them.
+            if not found[at] and all(b"\0" + os.fsencode(n) + b"=" in b"\0" + raw for n in names):
+                env = _decoded(raw)
+                found[at] = {n: env[n] for n in names}
         kin = _kin(pid)
-        if kin is None or kin.parent <= 1:
-            return None
+        if all(found) or kin is None or kin.parent <= 1:
+            break
         pid = kin.parent
-    return None
+    return found
 
 
 def environ(pid: int) -> dict[str, str]:
@@ -161,8 +166,7 @@ def environ(pid: int) -> dict[str, str]:
         with suppress(psutil.Error, OSError):
             return psutil.Process(pid).environ()
         return {}
-    pairs = (p.partition(b"=") for p in _environ_bytes(pid).split(b"\0") if p)
-    return {os.fsdecode(k): os.fsdecode(v) for k, _, v in pairs}
+    return _decoded(_environ_bytes(pid))
 
 
 def has_process_inside(directory: Path) -> bool:
@@ -228,27 +232,23 @@ def _kin(pid: int) -> Kin | None:
 
 
 def _carries(pid: int, want: Mapping[str, str]) -> bool:
-    if not PROC:
-        env = environ(pid)
-        return all(env.get(k) == v for k, v in want.items())
     raw = b"\0" + _environ_bytes(pid)
     return all(b"\0" + os.fsencode(f"{k}={v}") + b"\0" in raw for k, v in want.items())
 
 
-def _names(pid: int, names: tuple[str, ...]) -> bool:
-    """Whether the environment has all these names; the whole of it is decoded only then."""
-    if not PROC:
-        env = environ(pid)
-        return all(n in env for n in names)
-    raw = b"\0" + _environ_bytes(pid)
-    return all(b"\0" + os.fsencode(n) + b"=" in raw for n in names)
-
-
 def _environ_bytes(pid: int) -> bytes:
+    """`NAME=value` after `NAME=value`, each ended by a NUL."""
+    if not PROC:
+        return b"".join(os.fsencode(f"{k}={v}") + b"\0" for k, v in environ(pid).items())
     try:
         return _read(f"/proc/{pid}/environ")
     except OSError:
         return b""
+
+
+def _decoded(raw: bytes) -> dict[str, str]:
+    pairs = (p.partition(b"=") for p in raw.split(b"\0") if p)
+    return {os.fsdecode(k): os.fsdecode(v) for k, _, v in pairs}
 
 
 def _cwd(pid: int) -> str:
@@ -264,5 +264,10 @@ def _cwd(pid: int) -> str:
 
 def _read(path: str) -> bytes:
     fd = os.open(path, os.O_RDONLY)
-    with os.fdopen(fd, "rb", buffering=0) as file:
-        return file.read()
+    try:
+        parts = []
+        while part := os.read(fd, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(fd)
