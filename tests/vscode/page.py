@@ -291,6 +291,22 @@ class Window:
         expect(self.page.locator(".statusbar")).to_contain_text(f"Ln {number}, Col 1")
         self.in_editor()
 
+    def fix(self, title: str) -> Locator:
+        """Ask what can be done about the cursor's line, again while VS Code finds nothing; gives the line that begins
+        with `title`."""
+        action = self.page.locator(".action-widget .monaco-list-row", has_text=title)
+
+        def found() -> bool:
+            self.keys.press("Control+.")
+            try:
+                expect(action).to_be_visible(timeout=SOON)
+            except AssertionError:
+                return False
+            return True
+
+        eventually(found, PATIENCE / 1000, what=f"it offers {title}")
+        return action
+
     def in_editor(self) -> None:
         """Wait until keys go into the text of the editor."""
         expect(self.page.locator(".editor-group-container.active .monaco-editor.focused")).to_be_visible()

@@ -114,9 +114,7 @@ def test_from_a_todo_to_merged(own: LiveTown, tmp: Path, window: Callable[[Path]
 
     # A fix is slung from there.
     w.go_to_line(5)
-    w.keys.press("Control+.")
-    action = w.page.locator(".action-widget .monaco-list-row", has_text="Sling a fix for")
-    expect(action).to_be_visible()
+    action = w.fix("Sling a fix for")
     w.shot("story-4-actions")
     action.click()
 
