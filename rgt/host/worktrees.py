@@ -36,7 +36,7 @@ CHECKOUT = 900.0
 
 
 async def prepare(rig: RigHome, name: str, item: str, branch: str, base: str) -> Path:
-    """The worktree `worktrees/<name>` of `item` with `branch` checked out, started at commit `base` when it is new.
+    """The worktree `worktrees/<name>` of `item` with `branch` checked out; a new one starts at `base`, a commit or ref.
 
     Called again it finds what it made. A worktree of the same item is adopted as it is, with all that lies in it;
     anything else in its place is moved to `parked/`. A branch that exists goes on where it ended. Raises `failed` when

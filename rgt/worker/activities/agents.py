@@ -15,8 +15,9 @@ from rgt.host.git import git
 from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
 from rgt.host.watching import Watcher
+from rgt.model import refs
 from rgt.model.errors import RgtError
-from rgt.model.home import Home
+from rgt.model.home import Home, RigHome
 from rgt.model.messages import Taken
 from rgt.model.work import Work
 from rgt.worker.accounting import Accounting
@@ -59,16 +60,13 @@ class AgentActivities:
         """Prepare the worktree of a polecat and start its process; what an earlier try has done is kept."""
         s = job.start
         rig = self.home.rig(s.rig)
-        base = await hub.target_head(rig, s.target)
-        if not base:
-            raise RgtError("failed", f"rig {s.rig} has no target {s.target}", "see `rgt doctor`")
         again = job.mode in ("resumed", "handoff") or (job.mode == "start" and s.attempt > 1)
-        if again and await candidate.landed_as(rig.hub, base, job.branch):
+        if again and await candidate.landed_as(rig.hub, await self._target(rig, s.target), job.branch):
             head = await git(rig.hub, "rev-parse", job.branch)
             return Started(outcome="landed", head=head, branch=job.branch)
         reading = asyncio.create_task(self._take(job))
         try:
-            worktree = await worktrees.prepare(rig, s.name, s.item, job.branch, base)
+            worktree = await self._prepared(rig, s.name, s.item, job.branch, s.target)
             if s.source and s.setup_copy:
                 await worktrees.setup_files(Path(s.source), worktree, s.setup_copy)
             work = await reading
@@ -85,6 +83,21 @@ class AgentActivities:
             e.data["unused"] = await self._roll_back(job, worktree)
             raise
         return self._started(begin, session, job.branch)
+
+    async def _prepared(self, rig: RigHome, name: str, item: str, branch: str, target: str) -> Path:
+        """The worktree of an agent, begun at the target's head when it is new."""
+        try:
+            return await worktrees.prepare(rig, name, item, branch, refs.target(target))
+        except RgtError:
+            await self._target(rig, target)
+            raise
+
+    @staticmethod
+    async def _target(rig: RigHome, target: str) -> str:
+        """The target's head; `failed` when there is none."""
+        if head := await hub.target_head(rig, target):
+            return head
+        raise RgtError("failed", f"rig {rig.name} has no target {target}", "see `rgt doctor`")
 
     @staticmethod
     def _started(begin: Beginning, session: Session, branch: str) -> Started:
@@ -142,19 +155,23 @@ class AgentActivities:
         return await worktrees.recycle(self.home.rig(job.start.rig), job.start.name, job.start.item)
 
     async def _take(self, job: StartAgent) -> Work | None:
-        """Tell the item whose it is, and read it: its agent may say `done` before its workflow has said anything."""
+        """Read the item, and tell it whose it is if it may be ours: its agent may say `done` before its workflow has
+        said anything. In this order, since what is told first would have to be thought about before it can be read."""
         s = job.start
         agent = f"polecat/{s.rig}/{s.name}"
         taken = Taken(
             agent=agent, address=f"{s.rig}/{s.name}", branch=job.branch, attempt=s.attempt, generation=job.generation
         )
+        work = await self._read(s.item)
+        if self._refusal(work, job):
+            return work
         try:
             await self.client.get_workflow_handle(f"work/{s.item}").signal("taken", taken)
         except RPCError as e:
-            if e.status == RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        return await self._read(s.item)
+            if e.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        return work
 
     async def _read(self, item: str) -> Work | None:
         """The item, or None when there is none; unreadable is an error, so that the start waits and is tried again."""
@@ -209,9 +226,8 @@ class AgentActivities:
     async def start_crew(self, job: StartCrew) -> Started:
         """Prepare the workspace of a crew member and start its session."""
         rig = self.home.rig(job.rig).for_crew()
-        base = await hub.target_head(rig, job.target)
         branch = f"{CREW_BRANCH}/{job.name}"
-        worktree = await worktrees.prepare(rig, job.name, f"crew-{job.name}", branch, base)
+        worktree = await self._prepared(rig, job.name, f"crew-{job.name}", branch, job.target)
         setup = config.read_rig(self.home, job.rig).setup
         if job.source and setup.copy_files:
             await worktrees.setup_files(Path(job.source), worktree, setup.copy_files)
