@@ -23,10 +23,15 @@ GONE = 30
 
 async def greeting(d: Reach, a: ops.HookArgs, who: Identity) -> str:
     """What an agent is told at the start of a session, which is noted; after a compaction only a reminder (B47)."""
-    if who.role in ROLES and a.session:
-        begun = m.SessionBegun(session=a.session, generation=who.generation)
-        await d.client.get_workflow_handle(who.agent).signal("session_begun", begun)
-    return (await primed(d, "", who, began=str(a.data.get("source", "")))).text
+
+    async def noted() -> None:
+        if who.role in ROLES and a.session:
+            begun = m.SessionBegun(session=a.session, generation=who.generation)
+            await d.client.get_workflow_handle(who.agent).signal("session_begun", begun)
+
+    # Reading begins first: behind the note it would wait until the agent's workflow has thought about that.
+    told, _ = await asyncio.gather(primed(d, "", who, began=str(a.data.get("source", ""))), noted())
+    return told.text
 
 
 async def compacting(d: Reach, who: Identity, op_id: str) -> None:
