@@ -86,13 +86,14 @@ class EntityWorkflow(Generic[S]):
         self._sent = 0
         self._local = asyncio.Lock()
         self._launching = self._settling = False
-        self._published = state.rev
+        # After continuing as new nobody knows what was shown last; all of it has been told, so nobody need wait for it.
+        self._published, self._looked_at = 0, state.rev
         self._shown: dict[str, Row] = {}
         if not state.created_at:
             self.clock()
             state.created_at = state.updated_at
             # Rows of an id that was used before must be newer than those of its last life.
-            state.rev = self._published = int(workflow.now().timestamp() * 1000)
+            state.rev = self._published = self._looked_at = int(workflow.now().timestamp() * 1000)
 
     def clock(self) -> None:
         """Note the time before a change."""
@@ -156,8 +157,9 @@ class EntityWorkflow(Generic[S]):
 
     def publish(self) -> None:
         """Tell the town of the rows in which more has changed than their number and time."""
-        if self.state.rev == self._published:
+        if self.state.rev == self._looked_at:
             return
+        self._looked_at = self.state.rev
         changed = [row for row in self.rows() if self._shows_news(row)]
         if changed:
             self._published = self.state.rev
