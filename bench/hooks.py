@@ -11,9 +11,8 @@ from typing import Any
 
 from bench.figures import Figure
 from bench.harness import alternately, commandline, count, fifo, live, repository, running_since, timed
-from rgt.host.runtimes import hook
 from rgt.model.guard import policy_for
-from tests.story.inside import Inside, agent_of
+from tests.story.inside import RUN, Inside, agent_of
 from tests.town import LiveTown
 
 LINE = 'cd src && pytest -q -k "push and not kill" 2>&1 | tail -20 && git commit -am "$(cat message)"'
@@ -32,7 +31,7 @@ def run() -> list[Figure]:
         tool = {"tool_name": "Bash", "tool_input": {"command": LINE}, "session_id": "s", "cwd": str(worktree)}
 
         def call(job: str, name: str) -> float:
-            return _timed([hook.__file__, job], {"hook_event_name": name, **tool}, env, worktree)
+            return _timed([RUN, "hook", job], {"hook_event_name": name, **tool}, env, worktree)
 
         guard, event, floor = alternately(
             count(100),
@@ -67,7 +66,7 @@ def _event(agent: Inside, letter: str = "") -> float:
     if letter:
         agent.town.rgt("mail", "send", agent.env["GTR_ADDRESS"], letter)
     given = {"hook_event_name": "PostToolUse", "tool_name": "Bash", "session_id": "s"}
-    return _timed([hook.__file__, "event"], given, agent.env, agent.cwd, letter)
+    return _timed([RUN, "hook", "event"], given, agent.env, agent.cwd, letter)
 
 
 def _timed(words: list[str], given: dict[str, Any], env: dict[str, str], cwd: Path, says: str = "") -> float:

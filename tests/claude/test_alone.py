@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from rgt.host import processes
 from rgt.host.runtimes import claude_notes
-from rgt.host.runtimes.presets import installed_version, kept, load_preset
+from rgt.host.runtimes.presets import SHIPPED, installed_version, kept, load_preset
 from rgt.model.home import Home
 from tests.claude.alone import Alone
 from tests.claude.stub import script
@@ -61,7 +62,8 @@ async def test_no_tool_runs_without_a_guard_that_allows_it(alone: Alone, guard: 
     elif guard == "ends with 1":
         more["runtimes"] = alone.stage.root / "runtimes"
         more["runtimes"].mkdir()
-        (more["runtimes"] / "hook.py").write_text("import sys\nsys.exit(sys.argv[1] == 'guard')\n")
+        shutil.copy(str(SHIPPED / "run.py"), str(more["runtimes"]))
+        (more["runtimes"] / "hook.py").write_text("import sys\ndef run(argv):\n    sys.exit(argv == ['guard'])\n")
     steps = script({"bash": "touch ran.txt"}, {"text": f"SAID-{guard}"})
     await alone.start(f"GUARDED-{guard} {steps}", **more)
     await alone.until("it has tried", lambda: alone.api.together(f"GUARDED-{guard}", "tool_result"))

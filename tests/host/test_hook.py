@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 
 from rgt.host.runtimes import hook
+from rgt.host.runtimes.presets import SHIPPED
 from rgt.model import guard
 from tests.eventually import eventually
 from tests.pipes import full_pipe
 
 TOKEN = "polecat/api/nux.1.s3cret"
+RUN = str(SHIPPED / "run.py")
 
 
 class Agent:
@@ -69,13 +71,13 @@ class Agent:
     def hook(self, mode: str, given: object) -> subprocess.CompletedProcess[str]:
         """Run the program as a runtime does."""
         text = given if isinstance(given, str) else json.dumps(given)
-        argv = [sys.executable, "-IS", hook.__file__, mode]
+        argv = [sys.executable, "-IS", RUN, "hook", mode]
         cwd = self.worktree
         return subprocess.run(argv, input=text, env=self.env, cwd=cwd, capture_output=True, text=True, timeout=20)
 
     def start(self, mode: str, given: object, out: int) -> subprocess.Popen[str]:
         """Begin to run the program, with `out` for its standard output."""
-        argv = [sys.executable, "-IS", hook.__file__, mode]
+        argv = [sys.executable, "-IS", RUN, "hook", mode]
         pipe = subprocess.PIPE
         running = subprocess.Popen(
             argv, env=self.env, cwd=self.worktree, stdin=pipe, stdout=out, stderr=subprocess.DEVNULL, text=True

@@ -256,7 +256,7 @@ def test_without_a_script_it_is_a_shell(stage: Stage) -> None:
 @pytest.mark.parametrize("args", [[], ["--dir"], ["--dir", "x", "--mode", "later"], ["--what", "x"]])
 def test_wrong_arguments_are_a_usage_error(stage: Stage, args: list[str]) -> None:
     base = command(load_preset(stage.home, "scripted"), Launch(sys.executable, stage.agent_dir))
-    done = subprocess.run([*base[:4], *args], env=stage.env, capture_output=True, text=True)
+    done = subprocess.run([*base[:5], *args], env=stage.env, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: ")
 

@@ -20,7 +20,7 @@ from tests.host.stage import EVERY, Town
 
 GUARD = """\
 import json, os, sys
-if __name__ == "__main__":
+def run(argv):
     answer = json.loads(os.environ["ANSWER"])
     if "out" in answer:
         print(json.dumps(answer["out"]))
@@ -92,10 +92,11 @@ def test_copilot_is_told_nothing_where_it_would_drop_it(tmp: Path) -> None:
 
 
 def test_a_guard_whose_program_is_missing_refuses(tmp: Path) -> None:
-    write_file(tmp / "foreign.py", (presets.SHIPPED / "foreign.py").read_text())
+    for name in ("run.py", "foreign.py"):
+        write_file(tmp / name, (presets.SHIPPED / name).read_text())
     given = '{"hook_event_name": "PreToolUse"}'
     for job in ("guard", "event"):
-        argv = [sys.executable, "-IS", str(tmp / "foreign.py"), "codex", job]
+        argv = [sys.executable, "-IS", str(tmp / "run.py"), "foreign", "codex", job]
         ran = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=20)
         assert (ran.returncode, '"deny"' in ran.stdout) == (0, job == "guard"), ran.stderr
 
@@ -105,14 +106,14 @@ def foreign(
 ) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
     """Run a hook of another runtime: its end, and what the town was told. `answer` is that of the town, or of the
     guard."""
-    for name in ("foreign.py", "hook.py"):
+    for name in ("run.py", "foreign.py", "hook.py"):
         write_file(tmp / name, (presets.SHIPPED / name).read_text())
     if job == "guard":
         write_file(tmp / "hook.py", GUARD)
     town = Town(Home(tmp / "gtr"))
     town.answers[EVERY] = [{**answer, "receipt": "r1"}]
     env = {"GTR_ROOT": str(tmp / "gtr"), "RGT_AGENT_DIR": str(tmp), "ANSWER": json.dumps(answer)}
-    argv = [sys.executable, "-IS", str(tmp / "foreign.py"), runtime, job]
+    argv = [sys.executable, "-IS", str(tmp / "run.py"), "foreign", runtime, job]
     ran = subprocess.run(argv, input=json.dumps(given), env=env, capture_output=True, text=True, timeout=20)
     if job == "event" and ran.stdout:
         # The hook does not wait until that is heard.

@@ -56,7 +56,7 @@ def report(given):
     elif event == "Stop" and first("stopped"):
         said = {"hookSpecificOutput": {"hookEventName": "Stop", "additionalContext": "STOP-88"}}
     return {"out": said}, lambda: None
-if __name__ == "__main__":
+def run(argv):
     given = json.load(sys.stdin)
     noted("guard", given)
     if "git push" in given.get("tool_input", {}).get("command", ""):
@@ -168,7 +168,7 @@ async def runtime(request: pytest.FixtureRequest, tmp: Path, llm: Model) -> Asyn
     Path(os.environ["HOME"]).mkdir(exist_ok=True)
     make_repo(stage.worktree)
     (tmp / "runtimes").mkdir()
-    for name in ("foreign.py", "opencode_plugin.js"):
+    for name in ("run.py", "foreign.py", "opencode_plugin.js"):
         shutil.copy(str(SHIPPED / name), str(tmp / "runtimes"))
     (tmp / "runtimes" / "hook.py").write_text(HOOK)
     running = Running(preset, stage, Tmux(stage.home.agents_tmux, stage.home.tmux_conf), llm)

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from rgt.host import processes
-from rgt.host.runtimes import hook
+from rgt.host.runtimes.presets import SHIPPED
 from tests.eventually import eventually
 from tests.town import RGT, LiveTown, Ran
+
+RUN = str(SHIPPED / "run.py")
+"""What runs the programs that agents' runtimes run."""
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Inside:
 
     def hook(self, event: str, out: int = subprocess.PIPE, **data: object) -> subprocess.Popen[str]:
         """Begin to run the hook that its runtime runs at `event`, with `out` for its standard output."""
-        argv = [sys.executable, "-IS", hook.__file__, "event"]
+        argv = [sys.executable, "-IS", RUN, "hook", "event"]
         pipe = subprocess.PIPE
         running = subprocess.Popen(argv, env=self.env, cwd=self.cwd, stdin=pipe, stdout=out, stderr=pipe, text=True)
         assert running.stdin is not None

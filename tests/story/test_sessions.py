@@ -14,7 +14,7 @@ from tests.town import LiveTown, Ran, change, steps
 
 HANG = steps('do = "hang"')
 TALKER = """name = "talker"
-command = ["{python}", "-I", "-S", "{runtimes}/scripted.py", "--dir", "{agent_dir}", "--mode", "{mode}"]
+command = ["{python}", "-I", "-S", "{runtimes}/run.py", "scripted", "--dir", "{agent_dir}", "--mode", "{mode}"]
 ask = ["sh", "-c", 'echo "asked $0: $1 in $PWD"; rgt status; echo "code $?"', "{session}"]
 """
 

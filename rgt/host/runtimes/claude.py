@@ -10,7 +10,7 @@ from typing import Any
 
 from rgt.host import nolinks
 from rgt.host.runtimes import claude_notes
-from rgt.host.runtimes.provision import Where, api_key, setting, write_json
+from rgt.host.runtimes.provision import Where, api_key, program, setting, write_json
 from rgt.model.errors import RgtError
 from rgt.model.guard import permissions
 
@@ -135,5 +135,5 @@ def _settings(where: Where) -> dict[str, Any]:
 
 
 def _hook(where: Where, job: str, **more: Any) -> dict[str, Any]:
-    command = shlex.join([where.python, "-IS", str(where.runtimes / "hook.py"), job])
+    command = shlex.join(program(where, "hook", job))
     return {"type": "command", "command": command, "timeout": TIMEOUT, **more}

@@ -1,6 +1,6 @@
 """Hooks of runtimes other than Claude Code: their dialects on this side, Claude's names and keys for `hook.py`.
 
-Run as `python -IS foreign.py RUNTIME event|guard` with the hook's JSON on standard input. What `hook.py` answers is
+Run as `python -IS run.py foreign RUNTIME event|guard` with the hook's JSON on standard input. What `hook.py` answers is
 said again as the runtime understands it; mail in it is printed only when the runtime takes it at this event. A guard
 that fails refuses. Standard library only: a hook runs at every tool call.
 """
@@ -65,7 +65,7 @@ def main(runtime: str, job: str) -> int:
 def guarded(data: Data) -> tuple[Data, Callable[[], None]]:
     """What the guard says of the use of a tool."""
     try:
-        argv = [sys.executable, "-IS", f"{HERE}/hook.py", "guard"]
+        argv = [sys.executable, "-IS", f"{HERE}/run.py", "hook", "guard"]
         done = subprocess.run(argv, input=json.dumps(data), capture_output=True, text=True, timeout=PATIENCE)
         answer = understood(done.returncode, object_of(done.stdout), done.stderr, "guard")
     except (OSError, subprocess.TimeoutExpired) as e:
@@ -166,8 +166,9 @@ def opencode(theirs: str, event: str, answer: Data) -> Data:
 DIALECTS = {"codex": codex, "gemini": gemini, "copilot": copilot, "opencode": opencode}
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in DIALECTS or sys.argv[2] not in ("event", "guard"):
+def run(argv: list[str]) -> None:
+    """Run one hook."""
+    if len(argv) != 2 or argv[0] not in DIALECTS or argv[1] not in ("event", "guard"):
         print(f"usage: foreign {'|'.join(DIALECTS)} event|guard", file=sys.stderr)
         sys.exit(2)
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(argv[0], argv[1]))

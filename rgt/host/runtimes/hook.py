@@ -1,4 +1,4 @@
-"""What hooks of agents' runtimes run: `python -IS hook.py event|bell|guard`, with the hook's JSON on standard input.
+"""What hooks of agents' runtimes run: `python -IS run.py hook event|bell|guard`, with the hook's JSON on its input.
 
 `event` and `bell` report to the worker's gateway, print what the agent is told, and say when mail in it is
 printed; without a gateway the event is kept in the agent's `spool` and nobody waits. `guard` decides from the agent's
@@ -327,7 +327,7 @@ def main(argv: list[str]) -> int:
             raw = ""
         return guard(raw)
     if mode not in ("event", "bell"):
-        write(2, "usage: hook.py event|bell|guard\n")
+        write(2, "usage: hook event|bell|guard\n")
         return 2
     try:
         return event(read(0), mode == "bell")
@@ -338,5 +338,6 @@ def main(argv: list[str]) -> int:
         return 0
 
 
-if __name__ == "__main__":
-    posix._exit(main(sys.argv[1:]))
+def run(argv: list[str]) -> None:
+    """Run one hook, and end without waiting for the interpreter to clean up."""
+    posix._exit(main(argv))

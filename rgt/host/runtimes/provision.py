@@ -126,9 +126,14 @@ def api_key(where: Where, variable: str) -> dict[str, str]:
     return {name: value} if (value := os.environ.get(name, "")) else {}
 
 
+def program(where: Where, *words: str) -> list[str]:
+    """The command line of one of the shipped programs, given its name and what it is told."""
+    return [where.python, "-IS", str(where.runtimes / "run.py"), *words]
+
+
 def hook_words(where: Where, runtime: str, job: str) -> list[str]:
     """The command that a runtime's hooks run: it speaks Claude's dialect to `hook.py` and the runtime's to it."""
-    return [where.python, "-IS", str(where.runtimes / "foreign.py"), runtime, job]
+    return program(where, "foreign", runtime, job)
 
 
 def _of(preset: Preset, job: str, where: Where) -> dict[str, str]:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-HOOK = Path(__file__).with_name("hook.py")
+HOOK = (sys.executable, "-IS", str(Path(__file__).with_name("run.py")), "hook")
 """What every event is reported through, as those of any other runtime are."""
 PATIENCE = 10.0
 """Seconds given to a hook."""
@@ -90,7 +90,7 @@ class Hooks:
         import json
 
         given = {"session_id": self.session, "cwd": str(Path.cwd()), "hook_event_name": event, **data}
-        argv = [sys.executable, "-IS", str(HOOK), job]
+        argv = [*HOOK, job]
         try:
             got = subprocess.run(
                 argv, input=json.dumps(given), capture_output=True, timeout=PATIENCE, text=True, errors="replace"

@@ -1,10 +1,11 @@
 """The scripted agent: a runtime without a model, which does in its worktree what a script says.
 
-`python scripted.py --dir <agent directory> --mode start|rejected|resumed|handoff` behaves like any agent program: it
-reports that it is up, works, asks the guard before it runs a command, reports its events through `hook.py` under Claude
-Code's names, takes in what it is told there, wakes when its bell rings, and ends with `rgt done`. It misbehaves too,
-when it is told to. The script is `script.toml` in its directory (rgt.model.script has the steps and checks them before
-the start); without one it becomes a shell for a person. Its place in the script survives a death in `progress.json`.
+`python -IS run.py scripted --dir <agent directory> --mode start|rejected|resumed|handoff` behaves like any agent
+program: it reports that it is up, works, asks the guard before it runs a command, reports its events through `hook.py`
+under Claude Code's names, takes in what it is told there, wakes when its bell rings, and ends with `rgt done`. It
+misbehaves too, when it is told to. The script is `script.toml` in its directory (rgt.model.script has the steps and
+checks them before the start); without one it becomes a shell for a person. Its place in the script survives a death in
+`progress.json`.
 
 It must be up at once, so it needs the standard library alone, and imports the slow parts of it after that.
 """
@@ -437,7 +438,8 @@ def headline(step: Step) -> str:
     return f"{step['do']} {lines[0][:100]}{cut}{' s' if step['do'] == 'wait' else ''}".rstrip()
 
 
-if __name__ == "__main__":
+def run(argv: list[str]) -> None:
+    """Be the agent until it ends."""
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(argv))
