@@ -65,6 +65,7 @@ def resolve(given: str, known: Iterable[str], what: str) -> str:
     if hits:
         fits = f"{len(hits)} {what.replace(' or ', 's or ')}s"
         raise RgtError("not_found", f"{given!r} fits {fits}: {', '.join(hits[:5])}", "type more of it")
-    near = difflib.get_close_matches(given, ids, n=1, cutoff=0.6)
+    # Ids of items are drawn: two of them share some letters by chance.
+    near = difflib.get_close_matches(given, ids, n=1, cutoff=0.8 if given.startswith("gt-") else 0.6)
     hint = f"did you mean {near[0]}?" if near else f"see `{LISTS[what]}`" if what in LISTS else ""
     raise RgtError("not_found", f"there is no {what} {given[:40]!r}", hint)
