@@ -246,6 +246,17 @@ def test_without_a_policy_nothing_is_allowed(agent: Agent) -> None:
     assert agent.hook("guard", {"hook_event_name": "PreToolUse"}).returncode == 2
 
 
+@pytest.mark.parametrize("words", [("hook.py", "guard"), ("foreign.py", "codex", "guard")])
+def test_a_guard_that_is_called_as_by_an_earlier_version_refuses_all_the_same(
+    agent: Agent, words: tuple[str, ...]
+) -> None:
+    program, *more = words
+    argv = [sys.executable, "-IS", str(SHIPPED / program), *more]
+    given = json.dumps(bash("git push --force origin main"))
+    ran = subprocess.run(argv, input=given, env=agent.env, cwd=agent.worktree, capture_output=True, text=True)
+    assert ran.returncode == 2 or '"deny"' in ran.stdout
+
+
 def test_its_json_is_that_of_the_standard_library() -> None:
     values: list[Any] = [{"a": [1, -2.5, True, None, 'é\n\u2028"\\']}, {}, [], "", {"x": {"y": []}}, "😀"]
     for value in values:

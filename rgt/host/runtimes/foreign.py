@@ -172,3 +172,8 @@ def run(argv: list[str]) -> None:
         print(f"usage: foreign {'|'.join(DIALECTS)} event|guard", file=sys.stderr)
         sys.exit(2)
     sys.exit(main(argv[0], argv[1]))
+
+
+# As in hook.py.
+if __name__ == "__main__":
+    run(sys.argv[1:])

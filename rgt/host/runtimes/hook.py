@@ -341,3 +341,8 @@ def main(argv: list[str]) -> int:
 def run(argv: list[str]) -> None:
     """Run one hook, and end without waiting for the interpreter to clean up."""
     posix._exit(main(argv))
+
+
+# Agents that were started before there was `run.py` call this file; a guard that said nothing to them would allow all.
+if __name__ == "__main__":
+    run(sys.argv[1:])
