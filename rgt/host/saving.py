@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from rgt.host import nolinks, stores, submodules
+from rgt.host import nolinks, stores, submodules, trees
 from rgt.host.git import NAMES, NO_SUBMODULES, Tree, git, try_git
 from rgt.host.hub import GENERATED
 from rgt.model import refs
@@ -72,6 +72,8 @@ async def save_commit(worktree: Tree, message: str) -> str | None:
         return None
     subject = message if message.startswith("rgt: saved work") else f"rgt: saved work: {message}"
     sha = await _commit(worktree, tree, [head, *others], f"{subject}\n\n{MARK}\n")
+    # Its agent may be alive, and this writes to the log of its HEAD.
+    trees.tidy(worktree)
     await git(worktree, *worktree.hooked, "reset", "--quiet", "--mixed", sha)
     return sha
 

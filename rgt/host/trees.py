@@ -97,11 +97,16 @@ async def head(tree: Tree) -> str:
 
 
 def tidy(tree: Tree) -> None:
-    """Remove links and pipes from what the hub keeps of a worktree whose agent has ended.
+    """Remove links and pipes from what the hub keeps of a worktree, before git writes there.
 
     Git has none there. It would write its logs through a link into any file of this user, and wait at a pipe."""
     with suppress(OSError):
         nolinks.untie(tree.admin)
+    # Moving the branch is written down in a log of its own, which its agent can replace, too.
+    log = f"logs/refs/heads/{branch(tree)}"
+    with suppress(OSError, RgtError):
+        if (tree.hub / log).is_symlink():
+            nolinks.remove(tree.hub, log)
 
 
 def unblock(hub: Path) -> None:

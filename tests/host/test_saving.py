@@ -110,6 +110,23 @@ async def test_B07_save_commit_in_the_middle_of_a_rebase(rig: RigHome, tmp: Path
     assert (await saving.describe(known(rig.hub, wt))).operation == "rebase"
 
 
+async def test_saving_writes_no_log_through_a_link_of_a_living_agent(rig: RigHome, tmp: Path) -> None:
+    """A person's `rgt done` moves the branch while its agent may do anything with what git keeps of it."""
+    wt, outside = tmp / "wt", tmp / "outside"
+    outside.write_text("")
+    tree = known(rig.hub, wt)
+    logs = (tree.admin / "logs/HEAD", rig.hub / f"logs/refs/heads/polecat/nux/{ITEM}")
+    for log in logs:
+        assert log.is_file()
+        log.unlink()
+        log.symlink_to(outside)
+    write(wt, {"mine.txt": "2\n"})
+    sha = await saving.save_commit(tree, "x")
+    assert sha == sh(rig.hub, "rev-parse", f"polecat/nux/{ITEM}")
+    assert outside.read_text() == "" and not any(log.is_symlink() for log in logs)
+    assert all(sha in log.read_text() for log in logs)
+
+
 async def test_saving_leaves_other_repositories_out(rig: RigHome, tmp: Path) -> None:
     wt = tmp / "wt"
     sh(wt, "init", "--quiet", "empty")
