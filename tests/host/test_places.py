@@ -66,10 +66,13 @@ async def test_asking_again_is_quick(home: Home) -> None:
     source = await rig_from(home, "api")
     places = Places(home)
     await places.find(source / "README.md")
-    start = time.process_time()
-    for _ in range(100):
-        await places.find(source / "README.md")
-    assert time.process_time() - start < 0.5
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        for _ in range(100):
+            await places.find(source / "README.md")
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.5, "the best of three: a busy machine delays some"
 
 
 @pytest.mark.parametrize(

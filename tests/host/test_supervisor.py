@@ -24,9 +24,9 @@ def start(tmp: Path) -> Iterator[Start]:
     """Supervise a shell script in `tmp`; what is left of it at the end is killed."""
     running: list[Popen] = []
 
-    def run(script: str, *options: str) -> Popen:
-        argv = [sys.executable, "-IS", supervisor.__file__, "--name", "worker", "--log", str(tmp / "log")]
-        argv += ["--pidfile", str(tmp / "pid"), *options, "--", "sh", "-c", script]
+    def run(script: str, *options: str, place: Path = tmp) -> Popen:
+        argv = [sys.executable, "-IS", supervisor.__file__, "--name", "worker", "--log", str(place / "log")]
+        argv += ["--pidfile", str(place / "pid"), *options, "--", "sh", "-c", script]
         running.append(subprocess.Popen(argv, cwd=tmp, stdin=subprocess.DEVNULL, env={**os.environ, "SUP": str(tmp)}))
         return running[-1]
 
@@ -47,15 +47,20 @@ def child(tmp: Path) -> int:
     return pid if processes.alive(processes.Proc(pid, started)) else 0
 
 
-def test_a_killed_program_is_back_at_once(start: Start, tmp: Path) -> None:
-    start("exec sleep 60")
-    first = eventually(lambda: child(tmp))
-    t0 = time.perf_counter()
-    os.kill(first, signal.SIGKILL)
-    eventually(lambda: child(tmp) not in (0, first), every=0.001)
-    assert time.perf_counter() - t0 < 2, "about 0.07 s on a quiet machine"
-    assert (tmp / "pid.failed").read_text().startswith("-9\n")
-    assert "worker ended with -9, starts again in 0.05 s" in (tmp / "log").read_text()
+def test_a_killed_program_is_back_within_a_tenth_of_a_second(start: Start, tmp: Path) -> None:
+    """The best of five: a busy machine delays some."""
+    took = []
+    for place in (tmp / str(n) for n in range(5)):
+        place.mkdir()
+        start("exec sleep 60", place=place)
+        first = eventually(lambda: child(place))  # noqa: B023
+        t0 = time.perf_counter()
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: child(place) not in (0, first), every=0.001)  # noqa: B023
+        took.append(time.perf_counter() - t0)
+        assert (place / "pid.failed").read_text().startswith("-9\n")
+        assert "worker ended with -9, starts again in 0.05 s" in (place / "log").read_text()
+    assert min(took) < 0.1
 
 
 def test_the_pauses_between_restarts_grow(start: Start, tmp: Path) -> None:

@@ -79,14 +79,20 @@ async def test_a_death_is_told_with_how_it_happened_b48(
     assert (dead.nonce, dead.alive, dead.status, dead.signal) == (session.nonce, False, status, sig)
 
 
-async def test_a_killed_agent_is_told_at_once_b48(tmux: Tmux, watcher: Watcher, receiver: Receiver) -> None:
-    session = await sessions.launch(tmux, spec(tmux))
-    watcher.watch(session)
-    await asyncio.sleep(0)
-    t0 = time.perf_counter()
-    os.kill(session.pid, signal.SIGKILL)
-    await receiver.wait(1)
-    assert time.perf_counter() - t0 < 2, "some milliseconds on a quiet machine"
+async def test_a_killed_agent_is_told_within_a_tenth_of_a_second_b48(
+    tmux: Tmux, watcher: Watcher, receiver: Receiver
+) -> None:
+    """The best of five: a busy machine delays some."""
+    took = []
+    for told in range(1, 6):
+        session = await sessions.launch(tmux, spec(tmux, name=f"n{told}"))
+        watcher.watch(session)
+        await asyncio.sleep(0)
+        t0 = time.perf_counter()
+        os.kill(session.pid, signal.SIGKILL)
+        await receiver.wait(told)
+        took.append(time.perf_counter() - t0)
+    assert min(took) < 0.1
 
 
 async def test_who_was_dead_before_the_watch_began_is_told(tmux: Tmux, watcher: Watcher, receiver: Receiver) -> None:
@@ -132,10 +138,15 @@ async def test_a_new_worker_adopts_what_runs_and_restarts_nothing_b49(tmux: Tmux
     before.watch(alive)
     await before.close()
     eventually(lambda: not processes.alive(dead.proc))
-    after = Watcher(tmux, receiver, net=NEVER)
-    t0 = time.perf_counter()
-    found = await after.adopt()
-    assert time.perf_counter() - t0 < 5, "about 0.02 s on a quiet machine"
+    took = []
+    for receives in (Receiver(), Receiver(), receiver):
+        after = Watcher(tmux, receives, net=NEVER)
+        t0 = time.perf_counter()
+        found = await after.adopt()
+        took.append(time.perf_counter() - t0)
+        if receives is not receiver:
+            await after.close()
+    assert min(took) < 0.5, "the best of three: a busy machine delays some"
     assert {s.nonce for s in found} == {alive.nonce, dead.nonce}
     assert [s.status for s in await receiver.wait(1)] == [5]
     assert [s for kind, s in receiver.told if kind == "alive"] == [alive]

@@ -153,8 +153,8 @@ def test_every_hook_speaks_through_our_program(stage: Stage, name: str) -> None:
     stage.prepare(preset)
     written = " ".join(files(stage.agent_dir).values())
     assert preset.ready == "hook" and preset.guard != "none"
-    assert "run.py" in written and "guard" in written and sys.executable in written
-    assert (where.runtimes / "run.py").exists()
+    assert "run.py" in written and "foreign" in written and "guard" in written and sys.executable in written
+    assert (where.runtimes / "run.py").exists() and (where.runtimes / "foreign.py").exists()
 
 
 def test_asking_a_past_session_writes_nothing(stage: Stage) -> None:
