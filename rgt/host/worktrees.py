@@ -1,6 +1,7 @@
 """Worktrees of agents: made or taken from the pool, parked, and given back; nothing unsaved is ever removed.
 
-A worktree is known by its lock reason in the hub: `rgt:<item>` while it belongs to an item, `rgt:pool` while it waits.
+A worktree is known by its lock reason in the hub: `rgt:<item>` while it belongs to an item, `rgt:pool` while it waits,
+`rgt:pool, not yet` while its files are written.
 Its place may change by a rename, since git finds it through two files, `<worktree>/.git` and `<admin>/gitdir`.
 """
 
@@ -20,7 +21,7 @@ from types import MappingProxyType
 from rgt.host import nolinks, stores, submodules, trees
 from rgt.host.disk import apart
 from rgt.host.git import NO_HOOKS, Tree, git, try_git
-from rgt.host.hub import GENERATED, LOCK_POLL, hub_locked, pin
+from rgt.host.hub import GENERATED, hub_locked, pin
 from rgt.host.saving import describe, live_inside, snapshot
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -114,7 +115,7 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
         await asyncio.to_thread(stores.close, rig.hub, admin.name)
         if len(_pooled(rig)) >= POOL_CAP or (admin / "info" / "sparse-checkout").exists():
             mend_pointer(rig, tree)
-            await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
+            await _remove(rig, where)
         elif await _make_clean(rig, tree):
             nolinks.remove(admin, STAYS)
             mend_pointer(rig, tree)
@@ -126,16 +127,21 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
 
 
 async def fill_pool(rig: RigHome, target: str, n: int) -> None:
-    """Make worktrees at the target's head until `n` wait in the pool; other makers get their turn in between."""
-    rig.pool.mkdir(parents=True, exist_ok=True)
-    apart(rig.pool)
+    """Make worktrees at the target's head until `n` wait in the pool; what was left half made is finished.
+
+    Their files are written without the hub's lock, so that nobody waits for them. Raises `failed` when git refuses.
+    """
     while True:
         async with hub_locked(rig):
+            rig.pool.mkdir(exist_ok=True)
+            apart(rig.pool)
             if len(_pooled(rig)) >= n:
                 return
-            where = rig.pool / secrets.token_hex(4)
-            await add(rig, where, refs.target(target), _POOL, "--detach")
-        await asyncio.sleep(2 * LOCK_POLL)
+            tree = _half_made(rig)
+            if tree is None:
+                tree = await _register(rig, rig.pool / secrets.token_hex(4), refs.target(target), _MAKING, "--detach")
+        await _write(tree)
+        _set_owner(tree.admin, _POOL)
 
 
 async def add(
@@ -145,12 +151,11 @@ async def add(
 
     Its files are written by the town's settings: those of the hub may be an agent's.
     """
-    new = ("worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", reason, *options, str(where), start)
-    await git(rig.hub, *NO_HOOKS, *new, env=env)
+    tree = await _register(rig, where, start, reason, *options, env=env)
     try:
-        await git(trees.known(rig.hub, where), "reset", "--quiet", "--hard", env=env, timeout=CHECKOUT)
+        await _write(tree, env)
     except BaseException:
-        await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
+        await _remove(rig, where)
         raise
 
 
@@ -175,6 +180,7 @@ async def setup_files(rig_path: Path, worktree: Path, copy: list[str]) -> list[s
 log = logging.getLogger(__name__)
 
 _POOL = "rgt:pool"
+_MAKING = "rgt:pool, not yet"
 _HALF_DONE = ("MERGE_AUTOSTASH", "BISECT_LOG", "BISECT_START", "rebase-merge", "rebase-apply", "sequencer")
 """Files of a half-done operation that a forced checkout leaves."""
 
@@ -182,6 +188,24 @@ _HALF_DONE = ("MERGE_AUTOSTASH", "BISECT_LOG", "BISECT_START", "rebase-merge", "
 def _unsavable(facts: TreeFacts) -> list[str]:
     """What speaks against destroying a tree even after a snapshot and a pin."""
     return safe_to_destroy(replace(facts, saved=True, unkept=0))
+
+
+async def _register(
+    rig: RigHome, where: Path, start: str, reason: str, *options: str, env: Mapping[str, str] = MappingProxyType({})
+) -> Tree:
+    """A worktree without files."""
+    new = ("worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", reason, *options, str(where), start)
+    await git(rig.hub, *NO_HOOKS, *new, env=env)
+    return trees.known(rig.hub, where)
+
+
+async def _write(tree: Tree, env: Mapping[str, str] = MappingProxyType({})) -> None:
+    """The files of a worktree that was registered."""
+    await git(tree, "reset", "--quiet", "--hard", env=env, timeout=CHECKOUT)
+
+
+async def _remove(rig: RigHome, where: Path) -> None:
+    await git(rig.hub, "worktree", "remove", "--force", "--force", str(where), timeout=CHECKOUT)
 
 
 async def _take_from_pool(rig: RigHome, where: Path, item: str, branch: str, base: str) -> bool:
@@ -274,9 +298,23 @@ def _admin_of(rig: RigHome, where: Path) -> Path | None:
 
 def _pooled(rig: RigHome, owner: str = _POOL) -> list[Path]:
     """The hub's directories of the worktrees in the pool that are whole and have this owner."""
+    return [a for a in _in_pool(rig) if _owner(a) == owner and _complete(a)]
+
+
+def _half_made(rig: RigHome) -> Tree | None:
+    """A worktree of the pool whose maker has died before it had its files."""
+    for admin in _in_pool(rig):
+        if _owner(admin) == _MAKING:
+            tree = Tree(trees.place(admin), admin, rig.hub)
+            _drop_stale_locks(admin, tree.path)
+            return tree
+    return None
+
+
+def _in_pool(rig: RigHome) -> list[Path]:
+    """The hub's directories of all worktrees in the pool."""
     places = sorted(rig.pool.iterdir()) if rig.pool.is_dir() else []
-    admins = [a for place in places if (a := _admin_of(rig, place))]
-    return [a for a in admins if _owner(a) == owner and _complete(a)]
+    return [a for place in places if (a := _admin_of(rig, place))]
 
 
 def _same(a: Path, b: Path) -> bool:

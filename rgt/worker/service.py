@@ -47,6 +47,7 @@ from rgt.worker.bells import Bells
 from rgt.worker.configs import watch_rigs, watch_town
 from rgt.worker.founding import host_id, open_town
 from rgt.worker.gateway import Gateway
+from rgt.worker.pools import Pools
 from rgt.worker.sandbox import sandbox
 from rgt.worker.tending import Tending, signal_agent
 from rgt.worker.workflows import ALL
@@ -130,9 +131,11 @@ async def serve(home: Home, answer: Answerer, rgt_bin: Path, host: str = "") -> 
 
     watcher = Watcher(tmux, seen, on_look=tending.look)
     town = TownActivities(client, home, key, host)
-    agents = AgentActivities(client, home, key, tmux, watcher, tending, accounting, rgt_bin)
+    pools = Pools(home)
+    agents = AgentActivities(client, home, key, tmux, watcher, tending, accounting, pools, rgt_bin)
     rigs = RigActivities(home)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(pools.close)
         await _reset_sticky(client)
         await stack.enter_async_context(_town_worker(client, town))
         await stack.enter_async_context(_host_worker(client, host, agents, tending, rigs))

@@ -146,6 +146,21 @@ async def test_B11_a_pool_in_which_somebody_worked_is_not_used(rig: RigHome) -> 
     assert (aside / "README.md").read_text() == "mine"
 
 
+async def test_B11_a_worker_killed_while_filling_the_pool(rig: RigHome) -> None:
+    """A worktree without all its files is given to nobody, and is finished instead of left."""
+    await worktrees.fill_pool(rig, "main", 1)
+    (place,) = rig.pool.iterdir()
+    admin = rig.hub / "worktrees" / place.name
+    (admin / "locked").write_text("rgt:pool, not yet\n")
+    (admin / "index").rename(admin / "index.lock")
+    (place / "README.md").unlink()
+    where = await nux(rig)
+    assert list(rig.pool.iterdir()) == [place] and not sh(where, "status", "--porcelain")
+    await worktrees.fill_pool(rig, "main", 1)
+    assert list(rig.pool.iterdir()) == [place] and not sh(place, "status", "--porcelain")
+    assert trees.line(admin, "locked") == "rgt:pool"
+
+
 @pytest.mark.parametrize("pooled", [0, 5])
 async def test_B11_twenty_at_once(rig: RigHome, pooled: int) -> None:
     await worktrees.fill_pool(rig, "main", pooled)

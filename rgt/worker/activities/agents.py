@@ -24,6 +24,7 @@ from rgt.worker.accounting import Accounting
 from rgt.worker.beginning import Beginning, Recipe
 from rgt.worker.guard import guarded
 from rgt.worker.jobs import EndAgent, EndedAgent, StartAgent, StartCrew, Started
+from rgt.worker.pools import Pools
 from rgt.worker.tending import Tending
 
 OURS = ("queued", "assigned", "in_progress")
@@ -43,6 +44,7 @@ class AgentActivities:
         watcher: Watcher,
         tending: Tending,
         accounting: Accounting,
+        pools: Pools,
         rgt_bin: Path,
     ) -> None:
         self.client = client
@@ -52,6 +54,7 @@ class AgentActivities:
         self.watcher = watcher
         self.tending = tending
         self.accounting = accounting
+        self.pools = pools
         self.rgt_bin = rgt_bin
 
     @activity.defn(name="start_agent")
@@ -82,6 +85,7 @@ class AgentActivities:
         except RgtError as e:
             e.data["unused"] = await self._roll_back(job, worktree)
             raise
+        self.pools.taken(s.rig, s.target)
         return self._started(begin, session, job.branch)
 
     async def _prepared(self, rig: RigHome, name: str, item: str, branch: str, target: str) -> Path:

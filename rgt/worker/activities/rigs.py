@@ -14,9 +14,7 @@ from rgt.model.home import Home
 from rgt.model.queue import Job, Verdict
 from rgt.worker.guard import guarded
 from rgt.worker.jobs import Founded, Founding, Recycle
-
-POOLED = 2
-"""Worktrees made ready when a rig is added, so that the first slings are quick on a large repository."""
+from rgt.worker.pools import POOLED
 
 
 class RigActivities:
