@@ -8,11 +8,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
 from bench.figures import Figure
 from bench.harness import alternately, commandline, count, live, repository, timed, wait_for
 from rgt.host import processes
 from tests.claude.conftest import KEY, PROGRAM
 from tests.claude.stub import Stub, stub
+from tests.eventually import eventually
 from tests.story.inside import nobody_has
 from tests.town import LiveTown
 
@@ -56,7 +59,7 @@ class Bare:
         self.starts = 0
 
     def start(self) -> float:
-        """Milliseconds from `tmux new-session` until the model is asked; afterwards the session is gone."""
+        """Milliseconds from `tmux new-session` until the model is asked; afterwards its process is gone."""
         self.starts += 1
         name = f"bare-{self.starts}-of-these"
         config = self.root / name
@@ -71,7 +74,10 @@ class Bare:
         claude = ["claude", "--permission-mode", "dontAsk", f"say {name}"]
         timed([*self.tmux, *words, *claude], self.env, self.worktree)
         took = heard(self.api, name, began)
+        pid = subprocess.check_output([*self.tmux, "display-message", "-p", "-t", name, "#{pane_pid}"], env=self.env)
         timed([*self.tmux, "kill-session", "-t", name], self.env, self.worktree)
+        # It goes on for a quarter of a second, which would be taken from whatever is measured next.
+        wait_for(lambda: not psutil.pid_exists(int(pid)))
         return took
 
     def stop(self) -> None:
@@ -93,6 +99,7 @@ def polecat(town: LiveTown, api: Stub, own: list[float]) -> float:
     own.append((now - process.started / os.sysconf("SC_CLK_TCK")) * 1e3)
     town.rgt("unsling", item)
     nobody_has(town, item)
+    eventually(lambda: any(town.home.rig("api").pool.iterdir()), 20, 0.1, "a worktree in the pool")
     return took
 
 

@@ -45,6 +45,19 @@ class Script:
         argv = ["sh", str(HERE / "floor_sling.sh"), item, str(self.hub), str(self.trees / item)]
         return subprocess.Popen(argv, env=self.env, cwd=self.town.root, stdin=subprocess.DEVNULL)
 
+    def crowd(self, names: list[str]) -> list[float]:
+        """Milliseconds until each agent of so many scripts runs that are started at the same moment."""
+        for name in names:
+            fifo(self.town, name)
+        began = time.time()
+        scripts = [self.start(name) for name in names]
+        codes = [p.wait(60) for p in scripts]
+        assert codes == [0] * len(names), codes
+        took = [(running_since(self.town, name) - began) * 1e3 for name in names]
+        for name in names:
+            let_go(self.town, name)
+        return took
+
     def stop(self) -> None:
         """End its tmux server."""
         argv = ["tmux", "-S", self.env["TMUX_SOCKET"], "kill-server"]
@@ -96,16 +109,9 @@ def at_once(town: LiveTown, floor: Script, n: int) -> list[Figure]:
             codes = [p.wait(60) for p in processes]
             assert codes == [0] * n, codes
             whole.append((max(running_since(town, item) for item in items) - began) * 1e3)
-            names = [f"c{turn}-{index}" for index in range(n)]
-            for name in names:
-                fifo(town, name)
-            began = time.time()
-            scripts = [floor.start(name) for name in names]
-            codes = [p.wait(60) for p in scripts]
-            assert codes == [0] * n, codes
-            scripted.append((max(running_since(town, name) for name in names) - began) * 1e3)
-            for waiting in (*items, *names):
-                let_go(town, waiting)
+            scripted.append(max(floor.crowd([f"c{turn}-{index}" for index in range(n)])))
+            for item in items:
+                let_go(town, item)
             eventually(lambda: all(town.item(i)["state"] == "merged" for i in items), 120, 0.5)  # noqa: B023
     finally:
         floor.stop()
