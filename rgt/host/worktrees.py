@@ -267,7 +267,7 @@ async def _put_aside(rig: RigHome, where: Path, branch: str = "") -> None:
     if there:
         where.rename(aside)
     for admin in admins:
-        (admin / "gitdir").write_text(f"{aside / '.git'}\n")
+        nolinks.write(admin, "gitdir", f"{aside / '.git'}\n")
 
 
 def _aside(rig: RigHome, name: str) -> Path:
@@ -292,7 +292,7 @@ def _admin_of(rig: RigHome, where: Path) -> Path | None:
         return None
     if not admin.is_dir() or os.path.lexists(trees.place(admin)):
         return None  # pruned, or a copy of a worktree that is elsewhere
-    (admin / "gitdir").write_text(f"{where / '.git'}\n")
+    nolinks.write(admin, "gitdir", f"{where / '.git'}\n")
     return admin
 
 
@@ -327,7 +327,7 @@ def _owner(admin: Path) -> str:
 
 
 def _set_owner(admin: Path, owner: str) -> None:
-    (admin / "locked").write_text(f"{owner}\n")
+    nolinks.write(admin, "locked", f"{owner}\n")
 
 
 def _reason(item: str) -> str:
@@ -342,7 +342,7 @@ def _complete(admin: Path) -> bool:
 def _move(admin: Path, old: Path, new: Path) -> None:
     new.parent.mkdir(parents=True, exist_ok=True)
     old.rename(new)
-    (admin / "gitdir").write_text(f"{new / '.git'}\n")
+    nolinks.write(admin, "gitdir", f"{new / '.git'}\n")
 
 
 def _drop_stale_locks(admin: Path, where: Path) -> None:
