@@ -227,9 +227,10 @@ def test_half_a_file_and_a_death_leave_notes_for_the_next(short: LiveTown) -> No
     town = short
     rig(town, "half")
     half = 'do = "partial"\npath = "half.txt"\ntext = "0123456789"'
-    item = town.create(
-        "twice", f"{change('one.txt', '1', 'first half', finish=False)}\n" + steps(half, half, 'do = "hang"')
-    )
+    # The third death would be the last: who finds the half file stays.
+    stays = steps('do = "run"\ncmd = "test ! -e half.txt || sleep 600"')
+    first = change("one.txt", "1", "first half", finish=False)
+    item = town.create("twice", "\n".join([stays, first, steps(half, half)]))
     town.sling(item, target="half")
     eventually(lambda: town.item(item)["attempts"], 40)
     inside = agent_of(town, item)
