@@ -141,7 +141,10 @@ async def fill_pool(rig: RigHome, target: str, n: int) -> None:
             if tree is None:
                 tree = await _register(rig, rig.pool / secrets.token_hex(4), refs.target(target), _MAKING, "--detach")
         await _write(tree)
-        _set_owner(tree.admin, _POOL)
+        async with hub_locked(rig):
+            # A rig may leave the town meanwhile, and nothing of it may come back.
+            if _owner(tree.admin) == _MAKING:
+                _set_owner(tree.admin, _POOL)
 
 
 async def add(

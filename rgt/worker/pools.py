@@ -19,8 +19,9 @@ QUIET = 2.0
 class Pools:
     """Fills the pools of this machine's rigs. They are only a store: nothing is lost when a worker dies on it."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, quiet: float = QUIET) -> None:
         self._home = home
+        self._quiet = quiet
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._filling: dict[str, asyncio.Task[None]] = {}
 
@@ -28,7 +29,7 @@ class Pools:
         """An agent of `rig` has started and may have taken a worktree: fill the pool when no other has for a while."""
         if due := self._due.pop(rig, None):
             due.cancel()
-        self._due[rig] = asyncio.get_running_loop().call_later(QUIET, self._begin, rig, target)
+        self._due[rig] = asyncio.get_running_loop().call_later(self._quiet, self._begin, rig, target)
 
     async def close(self) -> None:
         """Stop filling; what is half made is finished the next time."""

@@ -55,10 +55,11 @@ class RigActivities:
     @guarded
     async def put_away(self, name: str) -> None:
         """Move a removed rig aside: its repository holds everything that was ever saved."""
-        root = self.home.rig(name).root
-        if root.is_dir():
+        rig = self.home.rig(name)
+        if rig.root.is_dir():
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-            root.rename(self.home.rigs / f".removed-{name}-{stamp}")
+            async with hub.hub_locked(rig):
+                rig.root.rename(self.home.rigs / f".removed-{name}-{stamp}")
 
     @activity.defn(name="refine")
     @guarded
