@@ -120,8 +120,10 @@ def test_what_a_program_leaves_in_its_group_goes_with_it(start: Start, tmp: Path
 
 
 def test_the_program_gets_no_key_from_the_supervisors_terminal(start: Start, tmp: Path) -> None:
-    start("exec sleep 60")
-    pid = eventually(lambda: child(tmp))
+    # The pid is known before the child has left the session of its supervisor; its own file comes after that.
+    start("touch up; exec sleep 60")
+    eventually((tmp / "up").exists)
+    pid = child(tmp)
     assert os.getsid(pid) == pid
     assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
 

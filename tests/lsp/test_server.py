@@ -21,6 +21,6 @@ async def test_an_item_is_made_and_its_lens_says_what_becomes_of_it(shared: Live
         [lens, *_] = await vim.ask(types.TEXT_DOCUMENT_CODE_LENS, {"textDocument": {"uri": uri}})
         assert lens["command"] == {"title": "open", "command": "rgt.show", "arguments": [{"id": item}]}
         with pytest.raises(JsonRpcException, match="there is no work item"):
-            await vim.run("work.show", id="gt-zz")
+            await vim.run("work.show", id="gt-zzzzz")
         with pytest.raises(JsonRpcException, match=r"did you mean rgt\.server\.work\.show"):
             await vim.run("work.shw", id=item)

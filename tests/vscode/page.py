@@ -247,25 +247,26 @@ class Window:
     def _ask(self, key: str, text: str, offered: str) -> None:
         """Open the quick input by its key, type, and take the line once it is in front.
 
-        And once more the key when what was begun before has taken the keys, such as a terminal in front."""
+        And once more the key when what was begun before has taken the keys, such as a terminal in front: the quick
+        input closes then, and Enter must not go to what has them."""
 
-        def found() -> bool:
+        def taken() -> bool:
             self.keys.press(key)
             try:
                 self.input.fill(text, timeout=SOON)
                 expect(self._in_front).to_contain_text(offered, timeout=SOON)
+                self.input.press("Enter", timeout=SOON)
             except (AssertionError, TimeoutError):
                 return False
             return True
 
-        eventually(found, PATIENCE / 1000, what=f"{key} offers {offered}")
-        self.keys.press("Enter")
+        eventually(taken, PATIENCE / 1000, what=f"{key} offers {offered}")
 
     def choose(self, text: str) -> None:
         """Type into the quick input that is open, and take the line that then is in front."""
         self.type(text, enter=False)
         expect(self._in_front).to_contain_text(text)
-        self.keys.press("Enter")
+        self.input.press("Enter")
 
     @property
     def _in_front(self) -> Locator:
@@ -276,7 +277,7 @@ class Window:
         expect(self.input).to_be_visible()
         self.input.fill(text)
         if enter:
-            self.keys.press("Enter")
+            self.input.press("Enter")
 
     def file(self, name: str) -> None:
         """Open a file of the folder."""
@@ -288,6 +289,7 @@ class Window:
         """Put the cursor at the start of a line."""
         self.keys.press("Control+G")
         self.type(f":{number}")
+        expect(self.input).to_have_count(0)
         expect(self.page.locator(".statusbar")).to_contain_text(f"Ln {number}, Col 1")
         self.in_editor()
 
