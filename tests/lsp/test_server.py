@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -24,3 +26,13 @@ async def test_an_item_is_made_and_its_lens_says_what_becomes_of_it(shared: Live
             await vim.run("work.show", id="gt-zzzzz")
         with pytest.raises(JsonRpcException, match=r"did you mean rgt\.server\.work\.show"):
             await vim.run("work.shw", id=item)
+
+
+async def test_letters_arrive_in_the_order_in_which_they_were_written(shared: LiveTown) -> None:
+    """Also when nobody has waited for an answer in between."""
+    said = [f"and {n}" for n in range(30)]
+    async with editor(shared.env, own=RGT_CLIENT) as vim:
+        await vim.healthy()
+        await asyncio.gather(*(vim.run("mail.send", to="person", text=text) for text in said))
+        letters = (await vim.run("mail.inbox"))["rows"]
+    assert [x["text"] for x in letters if x["text"] in said] == said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +16,18 @@ from rgt.model.needs import needs
 if TYPE_CHECKING:
     from rgt.lsp.server import RgtServer
 
+LETTERS = (ops.MAIL_SEND, ops.MAIL_BROADCAST)
+"""What is carried out one after the other: letters arrive in the order in which they were sent."""
+
 
 def register(server: RgtServer) -> None:
     """Announce every operation."""
 
+    writing = asyncio.Lock()
+
     async def carry_out(operation: ops.Operation[BaseModel, BaseModel], args: BaseModel) -> BaseModel:
-        return known(server, operation, args) or await server.operate(operation, args)
+        async with writing if operation in LETTERS else nullcontext():
+            return known(server, operation, args) or await server.operate(operation, args)
 
     for o in operations(server.outside.who):
         add(server, Command(PREFIX + o.name, o.title, o.args, partial(carry_out, o)))
