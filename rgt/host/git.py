@@ -115,10 +115,19 @@ async def git(
     """As `try_git`, but a non-zero exit raises `RgtError("failed")`; gives the output without the last newline."""
     done = await try_git(where, *args, env=env, timeout=timeout, stdin=stdin, errors=errors)
     if done.code:
-        said = (done.err.strip() or done.out.strip()).splitlines()
-        what = said[-1] if said else str(done.code)
-        raise RgtError("failed", f"git {' '.join(args[:3])}: {what}", data={"code": done.code})
+        command = list(args)
+        while command[0] == "-c":
+            del command[:2]
+        what = complaint(done.err.strip() or done.out)
+        raise RgtError("failed", f"git {' '.join(command[:3])}: {what}", data={"code": done.code})
     return done.out.rstrip("\n")
+
+
+def complaint(said: str) -> str:
+    """The line of git's complaint that says most."""
+    lines = said.strip().splitlines() or ["it gave no reason"]
+    line = next((x for x in lines if x.startswith(("fatal:", "error:"))), lines[-1])
+    return line.removeprefix("fatal: ").removeprefix("error: ")
 
 
 def _agents_write(hub: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from rgt.host import stores, trees
-from rgt.host.git import NO_HOOKS, git, try_git
+from rgt.host.git import NO_HOOKS, complaint, git, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -102,7 +102,7 @@ async def source_head(rig: RigHome, source: str, target: str) -> str:
         done = await try_git(rig.hub, "ls-remote", "--", source, branch)
         if done.code == 0:
             return done.out.partition("\t")[0]
-    raise RgtError("failed", f"cannot read {source}: {_said(done.err)}", "is it there, and may you read it?")
+    raise RgtError("failed", f"cannot read {source}: {complaint(done.err)}", "is it there, and may you read it?")
 
 
 async def fetch_branch(rig: RigHome, source: str, branch: str) -> str | None:
@@ -116,7 +116,7 @@ async def fetch_branch(rig: RigHome, source: str, branch: str) -> str | None:
         return await git(rig.hub, "rev-parse", "--verify", held)
     if not await source_head(rig, source, branch):
         return None
-    raise RgtError("failed", f"cannot fetch {branch} from {source}: {_said(done.err)}")
+    raise RgtError("failed", f"cannot fetch {branch} from {source}: {complaint(done.err)}")
 
 
 async def move_target(
@@ -153,7 +153,7 @@ async def is_ancestor(rig: RigHome, a: str, b: str) -> bool:
     done = await try_git(rig.hub, "merge-base", "--is-ancestor", a, b)
     if done.code in (0, 1):
         return done.code == 0
-    raise RgtError("failed", f"cannot compare {a[:12]} with {b[:12]}: {_said(done.err)}")
+    raise RgtError("failed", f"cannot compare {a[:12]} with {b[:12]}: {complaint(done.err)}")
 
 
 async def kept_in(rig: RigHome, item: str, commit: str) -> list[str]:
@@ -284,7 +284,7 @@ async def _look(at: Path, source: str, target: str, is_path: bool) -> str:
         hint = "give its top directory, or run `git init` and commit there" if is_path else "check the URL and access"
         if is_path and (top := (await try_git(Path(source), "rev-parse", "--show-toplevel")).out.strip()):
             hint = f"the repository begins at {top}"
-        what = "is not a git repository" if is_path else f"cannot be read: {_said(done.err)}"
+        what = "is not a git repository" if is_path else f"cannot be read: {complaint(done.err)}"
         raise RgtError("not_found", f"{source} {what}", hint)
     heads = {ref.removeprefix("refs/heads/"): sha for sha, ref in (x.split("\t") for x in done.out.splitlines())}
     if target in heads:
@@ -364,7 +364,7 @@ async def _transaction(rig: RigHome, lines: list[str], why: str) -> str | None:
     """Carry out `update-ref` commands as the refinery; None when done, else what git said."""
     commands = "\n".join([*lines, ""]).encode()
     done = await try_git(rig.hub, *NO_HOOKS, "update-ref", "-m", why, "--stdin", stdin=commands)
-    return None if done.code == 0 else _said(done.err)
+    return None if done.code == 0 else complaint(done.err)
 
 
 async def _landed_since(rig: RigHome, current: str, recorded: str) -> bool:
@@ -381,9 +381,3 @@ def _seen_as(hub: Path, target: str) -> str:
     except OSError:
         return ""
     return text.removeprefix("ref: ").strip() if text.startswith("ref: ") else ""
-
-
-def _said(err: str) -> str:
-    """The line of git's complaint that says most."""
-    lines = [x for x in err.strip().splitlines() if x.startswith(("fatal:", "error:"))] or err.strip().splitlines()
-    return lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no reason given"

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from rgt.host import nolinks, stores, submodules, trees
-from rgt.host.git import NAMES, NO_SUBMODULES, Tree, git, try_git
+from rgt.host.git import NAMES, NO_SUBMODULES, Tree, complaint, git, try_git
 from rgt.host.hub import GENERATED
 from rgt.model import refs
 from rgt.model.errors import RgtError
@@ -26,6 +27,10 @@ from rgt.model.safety import TreeFacts
 
 LISTED = 12
 """How many changed files are named to whoever goes on."""
+LOCKED = 5.0
+"""Seconds to wait for another git that has the index of a worktree."""
+TRIES = 5
+"""How often work is saved anew because its agent has committed meanwhile."""
 MARK = "Rgt-Saved: true"
 """Trailer of a commit that rgt made to save work."""
 
@@ -58,7 +63,21 @@ async def save_commit(worktree: Tree, message: str) -> str | None:
     Left out are deletions (they stay uncommitted), what rgt generated, and other repositories inside. No hook of the
     repository runs. A merge without conflicts left is completed; one with conflicts is saved with its markers, without
     the second parent.
+
+    Its agent may be at work: what it commits meanwhile stays, and another git that has the index is waited for. Raises
+    `failed` when either goes on for too long; then nothing has moved.
     """
+    for _ in range(TRIES):
+        made = await _saved(worktree, message)
+        if made is None:
+            return None
+        if await _advance(worktree, *made):
+            return made[1]
+    raise RgtError("failed", f"{worktree.path} changes all the time", "try again when its agent has ended")
+
+
+async def _saved(worktree: Tree, message: str) -> tuple[str, str] | None:
+    """The head and a commit on it of all uncommitted work; None when there is nothing to commit."""
     if (await glance(worktree)).unchanged and not _merged_heads(worktree):
         return None
     async with _spare_index(worktree) as env:
@@ -72,10 +91,36 @@ async def save_commit(worktree: Tree, message: str) -> str | None:
         return None
     subject = message if message.startswith("rgt: saved work") else f"rgt: saved work: {message}"
     sha = await _commit(worktree, tree, [head, *others], f"{subject}\n\n{MARK}\n")
-    # Its agent may be alive, and this writes to the log of its HEAD.
+    return head, sha
+
+
+async def _advance(worktree: Tree, head: str, sha: str) -> bool:
+    """Put what is checked out and the index from `head` to `sha`; False when it is not at `head` any more."""
+    # Each git that moves or resets writes to the log of HEAD.
     trees.tidy(worktree)
-    await git(worktree, *worktree.hooked, "reset", "--quiet", "--mixed", sha)
-    return sha
+    move = (*worktree.hooked, "update-ref", "-m", "rgt: saved work", "HEAD")
+    moved = await try_git(worktree, *move, sha, head or "0" * len(sha))
+    if moved.code:
+        if await _head(worktree) != head:
+            return False
+        raise RgtError("failed", f"git update-ref HEAD: {complaint(moved.err)}")
+    end = time.monotonic() + LOCKED
+    # Without a commit it moves nothing, whatever the agent has put on top of ours.
+    trees.tidy(worktree)
+    while (done := await try_git(worktree, "reset", "--quiet", "--mixed")).code:
+        lock = worktree.admin / "index.lock"
+        if lock.name in done.err and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+            trees.tidy(worktree)
+            continue
+        # With the index of before, the next commit would undo what ours holds.
+        back = ("update-ref", "-m", "rgt: not saved", "HEAD", head, sha) if head else ("update-ref", "-d", "HEAD", sha)
+        await try_git(worktree, *worktree.hooked, *back)
+        if lock.name in done.err:
+            hint = f"wait until it ends; if it was killed, remove {lock}"
+            raise RgtError("failed", f"another git works in {worktree.path}", hint)
+        raise RgtError("failed", f"git reset: {complaint(done.err)}")
+    return True
 
 
 async def snapshot(rig: RigHome, worktree: Tree, item: str) -> str | None:

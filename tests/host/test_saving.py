@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,48 @@ async def test_saving_writes_no_log_through_a_link_of_a_living_agent(rig: RigHom
     assert sha == sh(rig.hub, "rev-parse", f"polecat/nux/{ITEM}")
     assert outside.read_text() == "" and not any(log.is_symlink() for log in logs)
     assert all(sha in log.read_text() for log in logs)
+
+
+async def test_saving_waits_for_another_git_and_moves_nothing_when_that_stays(rig: RigHome, tmp: Path) -> None:
+    """The agent may be at work in the worktree when a person says that its item is done."""
+    wt, tree = tmp / "wt", known(rig.hub, tmp / "wt")
+    head, lock = sh(wt, "rev-parse", "HEAD"), tree.admin / "index.lock"
+    write(wt, {"mine.txt": "2\n"})
+    lock.touch()
+    with pytest.raises(RgtError, match="another git works in") as e:
+        await saving.save_commit(tree, "x")
+    assert str(lock) in e.value.hint
+    assert sh(wt, "rev-parse", "HEAD") == head
+    asyncio.get_running_loop().call_later(0.3, lock.unlink)
+    sha = await saving.save_commit(tree, "x")
+    assert sha == sh(wt, "rev-parse", "HEAD") and sh(wt, "show", f"{sha}:mine.txt") == "2"
+    assert sh(wt, "status", "--porcelain") == ""
+
+
+def committed(wt: Path) -> str:
+    """Commit as git does, if nobody else has meanwhile; gives the commit, empty for none."""
+    head = sh(wt, "rev-parse", "HEAD")
+    commit = sh(wt, "commit-tree", f"{head}^{{tree}}", "-p", head, "-m", "the agent's")
+    done = subprocess.run(["git", "-C", str(wt), "update-ref", "HEAD", commit, head], capture_output=True)
+    return "" if done.returncode else commit
+
+
+async def test_saving_takes_no_commit_from_an_agent_that_goes_on(rig: RigHome, tmp: Path) -> None:
+    """It commits once while its work is saved, at another moment each time."""
+    wt, tree = tmp / "wt", known(rig.hub, tmp / "wt")
+    began = time.monotonic()
+    write(wt, {"mine.txt": "first\n"})
+    await saving.save_commit(tree, "how long it takes")
+    took = time.monotonic() - began
+    for turn in range(24):
+        write(wt, {"mine.txt": f"turn {turn}\n"})
+        saving_it = asyncio.create_task(saving.save_commit(tree, "x"))
+        await asyncio.sleep(took * turn / 20)
+        theirs = committed(wt)
+        sha = await saving_it
+        kept = sh(wt, "rev-list", "HEAD").split()
+        assert sha in kept and (not theirs or theirs in kept)
+        assert sh(wt, "show", "HEAD:mine.txt") == f"turn {turn}" and sh(wt, "status", "--porcelain") == ""
 
 
 async def test_saving_leaves_other_repositories_out(rig: RigHome, tmp: Path) -> None:

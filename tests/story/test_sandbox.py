@@ -77,6 +77,12 @@ rm -f "$admin/HEAD.lock"; exec true
 """
 
 
+def hangs(agent: Inside) -> None:
+    """Wait until the attack is over: while it goes on, a link may come to where git is about to write."""
+    progress = agent.directory / "progress.json"
+    eventually(lambda: progress.is_file() and '"step": 3' in progress.read_text(), 30)
+
+
 def test_an_agent_that_turns_its_worktree_against_the_town_stays_in_its_sandbox(shared: LiveTown) -> None:
     """It dies, is started again, is asked about, examined, finished by a person and ended, with its work kept."""
     town = shared
@@ -90,8 +96,7 @@ def test_an_agent_that_turns_its_worktree_against_the_town_stays_in_its_sandbox(
     item = town.create("hostile", steps(turning, 'do = "run"\nok = "any"\ncmd = "sh attack"', 'do = "hang"'))
     town.sling(item, target="hostile")
     agent = agent_of(town, item)
-    progress = agent.directory / "progress.json"
-    eventually(lambda: progress.is_file() and '"step": 3' in progress.read_text(), 30)
+    hangs(agent)
     assert (agent.cwd / "other.git").is_dir() and (agent.cwd / "settings").is_file(), "it did what it could"
     began = time.monotonic()
     agent.kill()
@@ -100,7 +105,7 @@ def test_an_agent_that_turns_its_worktree_against_the_town_stays_in_its_sandbox(
     for argv in (["status"], ["doctor"], ["session", "list"], ["work", "show", item], ["mq", "list"]):
         town.run(*argv, cwd=agent.cwd)
     town.rgt("polecat", "kill", second.env["GTR_ADDRESS"])
-    agent_of(town, item, after=second)
+    hangs(agent_of(town, item, after=second))
     assert marker.read_text() == ""
     hub = town.home.rig("hostile").hub
     for kept in town.ask("work", "recover", item, "--list"):
