@@ -314,8 +314,17 @@ class Window:
         expect(self.page.locator(".editor-group-container.active .monaco-editor.focused")).to_be_visible()
 
     def town(self) -> None:
-        """Open our view in the side bar."""
-        self.palette("rgt: Focus on Needs you View")
+        """Open our view in the side bar; again when a window that is new has put another one there meanwhile."""
+
+        def shown() -> bool:
+            self.palette("rgt: Focus on Needs you View")
+            try:
+                expect(self.pane("Needs you")).to_be_visible(timeout=SOON)
+            except AssertionError:
+                return False
+            return True
+
+        eventually(shown, PATIENCE / 1000, what="our view is in the side bar")
 
     def inline(self, row: Locator, action: str) -> None:
         """Press a button at the end of a tree's line."""
