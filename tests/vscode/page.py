@@ -293,6 +293,20 @@ class Window:
         expect(self.page.locator(".statusbar")).to_contain_text(f"Ln {number}, Col 1")
         self.in_editor()
 
+    def select_first_line(self) -> None:
+        """Select the first line of the file in front, again while what was begun before has moved the cursor."""
+
+        def selected() -> bool:
+            self.keys.press("Control+Home")
+            self.keys.press("Shift+End")
+            try:
+                expect(self.page.locator(".statusbar")).to_contain_text(re.compile(r"Ln 1, .*selected"), timeout=SOON)
+            except AssertionError:
+                return False
+            return True
+
+        eventually(selected, PATIENCE / 1000, what="the first line is selected")
+
     def fix(self, title: str) -> Locator:
         """Ask what can be done about the cursor's line, again while VS Code finds nothing; gives the line that begins
         with `title`."""
