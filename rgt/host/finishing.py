@@ -58,8 +58,12 @@ async def finish_here(home: Home, place: Place, item: str, *, review_only: bool 
     Raises `refused` when there is nothing to merge, when the branch is the target or another agent's."""
     config = read_rig(home, place.rig)
     _check_branch(place.branch, config.target, item)
-    saved = "" if place.saved else await saving.save_commit(place.tree, f"rgt: saved work on {item}") or ""
-    return await _checked(home, place.rig, config.target, item, place.branch, saved or place.head, saved, review_only)
+    saved, head = "", place.head
+    if not place.saved:
+        saved = await saving.save_commit(place.tree, f"rgt: saved work on {item}") or ""
+        # The agent may have committed it itself meanwhile.
+        head = saved or await trees.head(place.tree)
+    return await _checked(home, place.rig, config.target, item, place.branch, head, saved, review_only)
 
 
 async def finish_branch(

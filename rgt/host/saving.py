@@ -20,6 +20,7 @@ import psutil
 from rgt.host import nolinks, stores, submodules, trees
 from rgt.host.git import NAMES, NO_SUBMODULES, Tree, complaint, git, try_git
 from rgt.host.hub import GENERATED
+from rgt.host.run import Done
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -96,31 +97,32 @@ async def _saved(worktree: Tree, message: str) -> tuple[str, str] | None:
 
 async def _advance(worktree: Tree, head: str, sha: str) -> bool:
     """Put what is checked out and the index from `head` to `sha`; False when it is not at `head` any more."""
-    # Each git that moves or resets writes to the log of HEAD.
-    trees.tidy(worktree)
-    move = (*worktree.hooked, "update-ref", "-m", "rgt: saved work", "HEAD")
-    moved = await try_git(worktree, *move, sha, head or "0" * len(sha))
+    update = (*worktree.hooked, "update-ref", "-m", "rgt: saved work", "HEAD")
+    moved = await _logged(worktree, *update, sha, head or "0" * len(sha))
     if moved.code:
         if await _head(worktree) != head:
             return False
         raise RgtError("failed", f"git update-ref HEAD: {complaint(moved.err)}")
     end = time.monotonic() + LOCKED
     # Without a commit it moves nothing, whatever the agent has put on top of ours.
-    trees.tidy(worktree)
-    while (done := await try_git(worktree, "reset", "--quiet", "--mixed")).code:
+    while (done := await _logged(worktree, "reset", "--quiet", "--mixed")).code:
         lock = worktree.admin / "index.lock"
         if lock.name in done.err and time.monotonic() < end:
             await asyncio.sleep(0.05)
-            trees.tidy(worktree)
             continue
         # With the index of before, the next commit would undo what ours holds.
-        back = ("update-ref", "-m", "rgt: not saved", "HEAD", head, sha) if head else ("update-ref", "-d", "HEAD", sha)
-        await try_git(worktree, *worktree.hooked, *back)
+        await _logged(worktree, *update[:-1], *(("HEAD", head, sha) if head else ("-d", "HEAD", sha)))
         if lock.name in done.err:
             hint = f"wait until it ends; if it was killed, remove {lock}"
             raise RgtError("failed", f"another git works in {worktree.path}", hint)
         raise RgtError("failed", f"git reset: {complaint(done.err)}")
     return True
+
+
+async def _logged(worktree: Tree, *args: str) -> Done:
+    """A git that writes to the logs of a worktree, whose agent may be alive and have put links there."""
+    trees.tidy(worktree)
+    return await try_git(worktree, *args)
 
 
 async def snapshot(rig: RigHome, worktree: Tree, item: str) -> str | None:

@@ -16,7 +16,7 @@ from rgt.host.places import Places
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from tests.host.scene import BRANCH, ITEM, Scene
-from tests.repos import sh, write
+from tests.repos import commit, sh, write
 
 
 def a_repository_of_its_own(scene: Scene) -> None:
@@ -301,6 +301,15 @@ async def test_B10_a_worktree_that_leads_git_to_a_pipe_elsewhere_says_so_and_sta
     assert pipe.is_fifo() and (scene.where / "work").exists()
     pipe.unlink()
     assert await worktrees.recycle(scene.rig, "nux", ITEM)
+
+
+async def test_what_an_agent_commits_itself_before_it_could_be_saved_is_finished(scene: Scene) -> None:
+    write(scene.where, {"more.txt": "1\n"})
+    place = await finishing.look(scene.home, scene.where)
+    theirs = commit(scene.where, {"more.txt": "2\n"})
+    assert place is not None and place.head != theirs
+    finish = await finishing.finish_here(scene.home, place, ITEM)
+    assert (finish.head, finish.saved) == (theirs, "")
 
 
 async def test_a_place_in_the_home_that_is_no_worktree_is_nobodys(scene: Scene, tmp: Path) -> None:
