@@ -116,6 +116,14 @@ class Editor(LanguageClient):
 
         await aeventually(probe, 20, 0.05)
 
+    async def knows(self, item: str) -> None:
+        """Wait until the server's copy of the town has an item."""
+
+        async def probe() -> bool:
+            return any(r["id"] == item for r in (await self.run("work.list"))["rows"])
+
+        await aeventually(probe)
+
 
 def params_of(name: str, own: dict[str, Any] | None = None, **more: Any) -> types.InitializeParams:
     """What a client sends first: `clients/<name>.json`, with our own extension's announcement."""

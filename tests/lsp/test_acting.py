@@ -24,7 +24,7 @@ async def made(town: LiveTown, client: Editor, title: str, script: str = "") -> 
     """A fresh item that the server knows."""
     await client.healthy()
     item = await asyncio.to_thread(town.create, title, script)
-    await client.hears("rgt/townChanged", lambda p: True)
+    await client.knows(item)
     return item
 
 

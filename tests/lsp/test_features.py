@@ -33,11 +33,7 @@ async def ready(shared: LiveTown, client: Editor) -> str:
     """A healthy server and a fresh item."""
     await client.healthy()
     item = (await client.run("work.create", title="make it red", rig="api", description="Red, please."))["value"]["id"]
-
-    async def known() -> bool:
-        return any(r["id"] == item for r in (await client.run("work.list"))["rows"])
-
-    await aeventually(known)
+    await client.knows(item)
     return str(item)
 
 

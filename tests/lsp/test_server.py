@@ -8,7 +8,6 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tests.eventually import aeventually
 from tests.lsp.editor import RGT_CLIENT, editor
 from tests.town import LiveTown
 
@@ -19,10 +18,9 @@ async def test_an_item_is_made_and_its_lens_says_what_becomes_of_it(shared: Live
         await vim.healthy()
         made = await vim.run("work.create", title="a job", rig="api")
         item = made["value"]["id"]
+        await vim.knows(item)
         uri = vim.open(f"see {item}\n")
-        about = {"textDocument": {"uri": uri}}
-        # What is told of a change may be of another item.
-        [lens, *_] = await aeventually(lambda: vim.ask(types.TEXT_DOCUMENT_CODE_LENS, about))
+        [lens, *_] = await vim.ask(types.TEXT_DOCUMENT_CODE_LENS, {"textDocument": {"uri": uri}})
         assert lens["command"] == {"title": "open", "command": "rgt.show", "arguments": [{"id": item}]}
         with pytest.raises(JsonRpcException, match="there is no work item"):
             await vim.run("work.show", id="gt-zzzzz")
