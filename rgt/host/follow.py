@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host.git import NO_HOOKS, try_git
+from rgt.host.git import NO_HOOKS, complaint, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -60,7 +60,7 @@ async def _push(rig: RigHome, path: Path, target: str, branch: Branch, sha: str)
         rig.hub, *NO_HOOKS, "push", "--quiet", f"--force-with-lease={ref}:{branch.head}",
         "--receive-pack=git -c core.hooksPath=/dev/null receive-pack", "--", str(path), f"{sha}:{ref}",
     )  # fmt: skip
-    return "" if done.code == 0 else _said(done.err)
+    return "" if done.code == 0 else complaint(done.err)
 
 
 async def _fast_forward(rig: RigHome, tree: Path, target: str, sha: str) -> str:
@@ -69,7 +69,7 @@ async def _fast_forward(rig: RigHome, tree: Path, target: str, sha: str) -> str:
         try_git(tree, "rev-parse", "--absolute-git-dir", "--symbolic-full-name", "HEAD"),
     )
     if status.code or where.code:
-        return _said(status.err + where.err)
+        return complaint(status.err + where.err)
     if status.out:
         return f"{tree} has uncommitted changes"
     git_dir, head = where.out.splitlines()
@@ -83,13 +83,7 @@ async def _fast_forward(rig: RigHome, tree: Path, target: str, sha: str) -> str:
         str(rig.hub), refs.target(target),
     )  # fmt: skip
     if fetched.code:
-        return _said(fetched.err)
+        return complaint(fetched.err)
     # Without --no-overwrite-ignore an ignored file of the owner could be replaced silently.
     merged = await try_git(tree, *NO_HOOKS, "merge", "--quiet", "--ff-only", "--no-overwrite-ignore", sha)
-    return "" if merged.code == 0 else _said(merged.err)
-
-
-def _said(err: str) -> str:
-    lines = err.strip().splitlines()
-    said = next((x for x in lines if x.startswith(("error:", "fatal:", "!", " !"))), lines[-1] if lines else "")
-    return said.strip(" !").removeprefix("error: ").removeprefix("fatal: ")[:200] or "git gave no reason"
+    return "" if merged.code == 0 else complaint(merged.err)

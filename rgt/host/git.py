@@ -124,10 +124,10 @@ async def git(
 
 
 def complaint(said: str) -> str:
-    """The line of git's complaint that says most."""
-    lines = said.strip().splitlines() or ["it gave no reason"]
-    line = next((x for x in lines if x.startswith(("fatal:", "error:"))), lines[-1])
-    return line.removeprefix("fatal: ").removeprefix("error: ")
+    """The line of git's complaint that says most; of a refused push, the one about the branch."""
+    lines = said.strip().splitlines() or ["git gave no reason"]
+    line = next((x for x in lines if x.startswith(("fatal:", "error:", "!", " !"))), lines[-1])
+    return line.strip(" !").removeprefix("fatal: ").removeprefix("error: ")
 
 
 def _agents_write(hub: Path) -> list[Path]:
