@@ -62,7 +62,7 @@ async def finish_here(home: Home, place: Place, item: str, *, review_only: bool 
     if not place.saved:
         saved = await saving.save_commit(place.tree, f"rgt: saved work on {item}") or ""
         # The agent may have committed it itself meanwhile.
-        head = saved or await trees.head(place.tree)
+        head = saved or await git(place.tree, "rev-parse", "--verify", f"refs/heads/{place.branch}")
     return await _checked(home, place.rig, config.target, item, place.branch, head, saved, review_only)
 
 

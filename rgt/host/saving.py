@@ -28,6 +28,8 @@ from rgt.model.safety import TreeFacts
 
 LISTED = 12
 """How many changed files are named to whoever goes on."""
+INDEX_LOCK = "index.lock"
+"""What git holds while it writes the index."""
 LOCKED = 5.0
 """Seconds to wait for another git that has the index of a worktree."""
 TRIES = 5
@@ -69,6 +71,7 @@ async def save_commit(worktree: Tree, message: str) -> str | None:
     `failed` when either goes on for too long; then nothing has moved.
     """
     for _ in range(TRIES):
+        await _index_free(worktree)
         made = await _saved(worktree, message)
         if made is None:
             return None
@@ -95,10 +98,19 @@ async def _saved(worktree: Tree, message: str) -> tuple[str, str] | None:
     return head, sha
 
 
+async def _index_free(worktree: Tree) -> None:
+    """Wait until no git has the index. Raises `failed` when one keeps it."""
+    end = time.monotonic() + LOCKED
+    while os.path.lexists(worktree.admin / INDEX_LOCK):
+        if time.monotonic() > end:
+            raise _busy(worktree)
+        await asyncio.sleep(0.05)
+
+
 async def _advance(worktree: Tree, head: str, sha: str) -> bool:
     """Put what is checked out and the index from `head` to `sha`; False when it is not at `head` any more."""
-    update = (*worktree.hooked, "update-ref", "-m", "rgt: saved work", "HEAD")
-    moved = await _logged(worktree, *update, sha, head or "0" * len(sha))
+    update = (*worktree.hooked, "update-ref", "-m", "rgt: saved work")
+    moved = await _logged(worktree, *update, "HEAD", sha, head or "0" * len(sha))
     if moved.code:
         if await _head(worktree) != head:
             return False
@@ -106,17 +118,19 @@ async def _advance(worktree: Tree, head: str, sha: str) -> bool:
     end = time.monotonic() + LOCKED
     # Without a commit it moves nothing, whatever the agent has put on top of ours.
     while (done := await _logged(worktree, "reset", "--quiet", "--mixed")).code:
-        lock = worktree.admin / "index.lock"
-        if lock.name in done.err and time.monotonic() < end:
+        locked = INDEX_LOCK in done.err
+        if locked and time.monotonic() < end:
             await asyncio.sleep(0.05)
             continue
         # With the index of before, the next commit would undo what ours holds.
-        await _logged(worktree, *update[:-1], *(("HEAD", head, sha) if head else ("-d", "HEAD", sha)))
-        if lock.name in done.err:
-            hint = f"wait until it ends; if it was killed, remove {lock}"
-            raise RgtError("failed", f"another git works in {worktree.path}", hint)
-        raise RgtError("failed", f"git reset: {complaint(done.err)}")
+        await _logged(worktree, *update, *(("HEAD", head, sha) if head else ("-d", "HEAD", sha)))
+        raise _busy(worktree) if locked else RgtError("failed", f"git reset: {complaint(done.err)}")
     return True
+
+
+def _busy(worktree: Tree) -> RgtError:
+    hint = f"wait until it ends; if it was killed, remove {worktree.admin / INDEX_LOCK}"
+    return RgtError("failed", f"another git works in {worktree.path}", hint)
 
 
 async def _logged(worktree: Tree, *args: str) -> Done:

@@ -139,8 +139,15 @@ async def test_saving_waits_for_another_git_and_moves_nothing_when_that_stays(ri
         await saving.save_commit(tree, "x")
     assert str(lock) in e.value.hint
     assert sh(wt, "rev-parse", "HEAD") == head
-    asyncio.get_running_loop().call_later(0.3, lock.unlink)
+    seen: list[str] = []
+
+    def ends() -> None:
+        seen.append(sh(wt, "rev-parse", "HEAD"))
+        lock.unlink()
+
+    asyncio.get_running_loop().call_later(0.5, ends)
     sha = await saving.save_commit(tree, "x")
+    assert seen == [head], "with our head and its index it would undo what we have saved"
     assert sha == sh(wt, "rev-parse", "HEAD") and sh(wt, "show", f"{sha}:mine.txt") == "2"
     assert sh(wt, "status", "--porcelain") == ""
 
