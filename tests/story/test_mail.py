@@ -12,7 +12,7 @@ import pytest
 
 from rgt.model.mail import INJECTED
 from tests.eventually import eventually
-from tests.pipes import drained, full_pipe
+from tests.pipes import NarrowPipe
 from tests.repos import make_repo
 from tests.story.inside import Inside, agent_of, nobody_has
 from tests.town import RGT, LiveTown, steps
@@ -149,12 +149,16 @@ def needed(town: LiveTown, id: str) -> list[dict[str, Any]]:
     return [n for n in town.ask("needs") if n["id"] == id]
 
 
-def waiting_for_its_reader(agent: Inside, read: int, write: int) -> Any:
-    """A hook that was given the agent's mail and cannot print it."""
-    running = agent.hook("PostToolUse", write)
-    os.close(write)
-    address = agent.env["GTR_ADDRESS"]
-    eventually(lambda: (1, "offered") in letters(agent.town, address), 20)
+LONG = "é" * 1500
+"""More than a `NarrowPipe` takes as JSON, and less than a hook is given at most."""
+
+
+def in_the_middle_of_printing(agent: Inside, pipe: NarrowPipe) -> subprocess.Popen[str]:
+    """A hook that was given the agent's mail, has begun to print it and waits for its reader."""
+    running = agent.hook("PostToolUse", pipe.write)
+    os.close(pipe.write)
+    eventually(pipe.begun, 20)
+    assert letters(agent.town, agent.env["GTR_ADDRESS"]) == [(1, "offered")]
     assert running.poll() is None
     return running
 
@@ -164,13 +168,13 @@ def test_a_hook_killed_between_its_answer_and_its_printing_loses_nothing(shared:
     add_rig(shared, "cut")
     _, agent = quiet(shared, "cut")
     address = agent.env["GTR_ADDRESS"]
-    shared.rgt("mail", "send", address, "do not lose me")
-    read, write = full_pipe()
-    running = waiting_for_its_reader(agent, read, write)
+    shared.rgt("mail", "send", address, f"do not lose me {LONG}")
+    pipe = NarrowPipe()
+    running = in_the_middle_of_printing(agent, pipe)
     assert agent.told() == ""
     running.kill()
     running.wait(10)
-    os.close(read)
+    os.close(pipe.read)
     assert letters(shared, address) == [(1, "offered")]
     told = eventually(agent.told, 20)
     assert told and "do not lose me" in told and "perhaps once more" in told
@@ -183,11 +187,11 @@ def test_a_hook_that_printed_while_the_worker_died_is_believed(shared: LiveTown)
     add_rig(shared, "deaf")
     _, agent = quiet(shared, "deaf")
     address = agent.env["GTR_ADDRESS"]
-    shared.rgt("mail", "send", address, "printed once")
-    read, write = full_pipe()
-    running = waiting_for_its_reader(agent, read, write)
+    shared.rgt("mail", "send", address, f"printed once {LONG}")
+    pipe = NarrowPipe()
+    running = in_the_middle_of_printing(agent, pipe)
     shared.kill("worker")
-    assert drained(read).count("printed once") == 1
+    assert pipe.drained().count("printed once") == 1
     assert running.wait(10) == 0
     eventually(lambda: shared.run("mail", "inbox", "--agent", address).code == 0, 20)
     assert letters(shared, address) == [(1, "offered")]
