@@ -17,8 +17,8 @@ from rgt.host.tmux import Tmux
 from rgt.model.errors import RgtError
 from rgt.model.home import Home
 
-START_WITHIN = 10.0
-"""Seconds in which a supervisor must have started its program."""
+START_WITHIN = 30.0
+"""Seconds in which a supervisor must have started its program; one that fails says so at once."""
 KEEPER = (sys.executable, "-IS", supervisor.__file__)
 """The supervisor of any program."""
 
