@@ -42,6 +42,15 @@ def quiet(town: LiveTown, rig: str) -> tuple[str, Inside]:
     return item, agent
 
 
+def busy(town: LiveTown, rig: str) -> tuple[str, Inside, Path]:
+    """An item whose agent is in the middle of a step until the file is there, and whose hooks have had their say."""
+    go, at_it = town.root / f"{rig}.go", town.root / f"{rig}.at-it"
+    wait = f"touch {at_it}; until test -e {go}; do sleep 0.05; done"
+    item, agent = working(town, rig, steps(f'do = "run"\ncmd = "{wait}"', 'do = "say"\ntext = "next"'))
+    eventually(at_it.exists, 30)
+    return item, agent, go
+
+
 def screen(agent: Inside) -> str:
     """What its terminal shows."""
     return agent.town.tmux("capture-pane", "-p", "-J", "-S", "-200", "-t", f"=gtr-{agent.env['GTR_ADDRESS']}:")
@@ -64,10 +73,7 @@ def test_B40_an_agent_that_waits_is_woken_by_mail_and_has_it_once(shared: LiveTo
 
 def test_B40_an_agent_that_works_has_it_at_its_next_step(shared: LiveTown) -> None:
     add_rig(shared, "busy")
-    go, at_it = shared.root / "go", shared.root / "at-it"
-    wait = f"touch {at_it}; until test -e {go}; do sleep 0.05; done"
-    _, agent = working(shared, "busy", steps(f'do = "run"\ncmd = "{wait}"', 'do = "say"\ntext = "next"'))
-    eventually(at_it.exists, 30)
+    _, agent, go = busy(shared, "busy")
     address = agent.env["GTR_ADDRESS"]
     shared.rgt("mail", "send", address, "read me later", "--subject", "later")
     assert "read me later" not in screen(agent)
@@ -102,7 +108,7 @@ def test_B42_text_arrives_byte_equal_both_ways(shared: LiveTown) -> None:
 
 def test_mail_outlives_the_worker_and_the_death_of_its_reader(shared: LiveTown) -> None:
     add_rig(shared, "dying")
-    item, first = working(shared, "dying", HANG)
+    item, first, _ = busy(shared, "dying")
     address = first.env["GTR_ADDRESS"]
     shared.rgt("mail", "send", address, "survive this")
     shared.kill("worker")
