@@ -227,6 +227,8 @@ class _Fence(Places):
             return "terminals of the town are not yours; write to others with `rgt mail send`"
         if name in ("temporal", "tctl"):
             return f"the state of the town is not changed by hand; {ASK}"
+        if name.partition("@")[0] in lists.AGENTS and not (rest and lists.ASKED.issuperset(rest)):
+            return f"the agent that `{name}` starts would be held by no guard; do the work yourself, or {ASK}"
         if name in ("docker", "podman") and (why := mounted(self, rest)):
             return why
         if name in lists.PUBLISHERS and (why := self.publish(name, rest)):

@@ -76,6 +76,10 @@ QUOTES = frozenset("echo printf grep egrep fgrep rg ag man help which whence typ
 EMBEDS = frozenset("vi vim nvim view ex ed emacs less tclsh expect gdb lldb tar rsync ssh make zip".split())
 """Programs that run commands which stand within one of their words."""
 TOWN = ("rgt",)
+AGENTS = frozenset("claude claude-code codex gemini gemini-cli opencode opencode-ai copilot aider cursor-agent".split())
+"""Programs that are agents themselves, by their own names and by those of their packages."""
+ASKED = frozenset("--version -v -V version --help -h help".split())
+"""What they may be asked."""
 FETCHERS = frozenset("curl wget base64 openssl xxd uudecode aria2c".split())
 """Programs whose output nobody has seen."""
 EDITOR_VARIABLES = frozenset("EDITOR VISUAL GIT_EDITOR GIT_SEQUENCE_EDITOR PAGER GIT_PAGER MANPAGER".split())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rgt.host.runtimes.presets import SHIPPED
 from rgt.model import guard, guard_code, guard_files, guard_git, guard_line, guard_places, guard_shell, guard_words
 
 WORKTREE = "/home/ann/.gtr/rigs/api/worktrees/nux"
@@ -65,6 +67,14 @@ def test_B80_denied(line: str) -> None:
 @pytest.mark.parametrize("line", ALLOWED)
 def test_B80_ordinary_work_is_allowed(line: str) -> None:
     assert said(line) == ""
+
+
+@pytest.mark.parametrize(
+    "preset", sorted(p for p in SHIPPED.glob("*.toml") if p.stem != "scripted"), ids=lambda p: p.stem
+)
+def test_B80_every_runtime_is_an_agent_to_the_guard(preset: Path) -> None:
+    program = tomllib.loads(preset.read_text())["command"][0]
+    assert said(f"{program} 'do it'").startswith(f"rgt: the agent that `{program}` starts")
 
 
 def test_B80_the_corpora_are_large() -> None:
