@@ -44,6 +44,18 @@ def main(argv: list[str]) -> int:
 def run(line: str, seconds: float, log: Path) -> str:
     """Run a shell line in a process group of its own, its output on the screen and in `log`; gives how it failed."""
     late: list[float] = []
+    told: list[int] = []
+    groups: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        told.append(number)
+        if groups:
+            kill(groups[0])
+            sys.exit(128 + number)
+
+    # Before the recipe begins: nobody but us ends what is in a session of its own.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, end)
     with log.open("wb", buffering=0) as file:
         process = subprocess.Popen(
             ["/bin/sh", "-c", line],
@@ -52,13 +64,9 @@ def run(line: str, seconds: float, log: Path) -> str:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-        def end(number: int, frame: object) -> None:
-            kill(process.pid)
-            sys.exit(128 + number)
-
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, end)
+        groups.append(process.pid)
+        if told:
+            end(told[0], None)
 
         def expire() -> None:
             late.append(seconds)
