@@ -59,7 +59,7 @@ async def becomes(client: Editor, uri: str, lines: list[int]) -> list[dict[str, 
         found[:] = await stands(client, uri)
         return [d["range"]["start"]["line"] for d in found] == lines
 
-    await aeventually(look, what=f"diagnostics of {uri} in lines {lines}")
+    await aeventually(look, 30, what=f"diagnostics of {uri} in lines {lines}")
     return found
 
 
