@@ -194,8 +194,8 @@ async def restore(rig: RigHome, item: str, dest_branch: str = "") -> str:
     return f"{branch} {sha}"
 
 
-async def left(worktree: Tree, snapshot: str = "") -> str:
-    """What work that nobody has finished consists of, for whoever goes on with it: last commits, changed files."""
+async def left(worktree: Tree, snapshot: str = "", stashed: Sequence[str] = ()) -> str:
+    """What work that nobody has finished consists of, for whoever goes on with it: commits, changed files, stashes."""
     commits = await try_git(
         worktree, "log", "--oneline", "--no-decorate", "-5", "HEAD", "--not", "--glob=refs/rgt/target"
     )
@@ -205,6 +205,8 @@ async def left(worktree: Tree, snapshot: str = "") -> str:
     if changed:
         more = [f"… and {len(changed) - LISTED} more"] if len(changed) > LISTED else []
         parts.append("\n".join(["not committed:", *changed[:LISTED], *more]))
+    if stashed:
+        parts.append("\n".join(["stashed:", *stashed[:LISTED]]))
     if snapshot:
         parts.append(f"kept as {snapshot[:12]}")
     return "\n".join(parts)

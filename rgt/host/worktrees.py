@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from rgt.host import nolinks, stores, submodules, trees
+from rgt.host import nolinks, stashes, stores, submodules, trees
 from rgt.host.disk import apart
 from rgt.host.git import NO_HOOKS, Tree, git, try_git
 from rgt.host.hub import GENERATED, hub_locked, pin
@@ -109,6 +109,7 @@ async def recycle(rig: RigHome, name: str, item: str) -> bool:
             await snapshot(rig, tree, item)
         if facts.unkept:
             await pin(rig, refs.keep(item, facts.head), facts.head)
+        await stashes.keep(rig, tree, item)
         if reasons := safe_to_destroy(replace(await describe(tree), saved=True)):
             raise RgtError("failed", f"worktree {where} {reasons[0]}", f"nothing was removed; see `rgt recover {item}`")
         await submodules.remove(tree)

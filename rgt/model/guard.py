@@ -10,6 +10,7 @@ The standard library alone: the hook program loads it at every use of a tool.
 from __future__ import annotations
 
 from rgt.model import guard_words as lists
+from rgt.model import stashes
 from rgt.model.guard_code import refused_code
 from rgt.model.guard_files import PROGRAMS, directed, in_place, mounted
 from rgt.model.guard_git import DONE, PUSHES, Git, changes, refusal, runs, written
@@ -103,6 +104,7 @@ class _Fence(Places):
         self.role = str(policy["role"])
         self.branch = str(policy["branch"])
         self.target = str(policy["target"])
+        self.stashes = str(policy.get("stashes", ""))
         self.known: dict[str, str] = {
             "TMPDIR": "/tmp", "PWD": self.worktree, "HOME": "~", "GTR_ROOT": self.home, "RGT_AGENT_DIR": self.agent_dir,
             "RGT_BIN": "rgt", "!": lists.JOB, PIPE: lists.PIPED, MADE: "/tmp/made",
@@ -379,6 +381,8 @@ class _Fence(Places):
     def git(self, rest: list[str], depth: int) -> str:
         git = Git(rest)
         if why := refusal(git, self.target, self.branch):
+            return why
+        if git.verb == "stash" and (why := stashes.refusal(git.plain(), self.stashes, self.branch)):
             return why
         if git.verb == "bisect" and git.args[:1] == ["run"] and len(git.args) > 1:
             return self.run(git.args[1:], Command(), depth + 1)

@@ -231,6 +231,22 @@ def bash(command: str) -> dict[str, Any]:
     return {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": command}, "cwd": "/tmp"}
 
 
+def test_the_guard_knows_what_others_in_the_rig_have_stashed(agent: Agent) -> None:
+    """A log that is none, or no text, is in nobody's way."""
+    log = agent.root / "hub" / "logs" / "refs" / "stash"
+    policy = agent.directory / "policy.json"
+    policy.write_text(json.dumps({**json.loads(policy.read_text()), "hub": str(agent.root / "hub")}))
+    assert agent.hook("guard", bash("git stash pop")).stdout == ""
+    log.parent.mkdir(parents=True)
+    entry = f"{'0' * 40} {'1' * 40} A <a@b.c> 1764590000 +0000\tWIP on polecat/toast/gt-00002: 1234567 caf"
+    log.write_bytes(entry.encode() + b"\xe9\n")
+    said = json.loads(agent.hook("guard", bash("git stash pop")).stdout)["hookSpecificOutput"]
+    assert "stash@{0} is of gt-00002" in said["permissionDecisionReason"]
+    log.unlink()
+    os.mkfifo(log)
+    assert agent.hook("guard", bash("git stash pop")).stdout == ""
+
+
 def test_the_guard_denies_and_allows(agent: Agent) -> None:
     ran = agent.hook("guard", bash("git push"))
     said = json.loads(ran.stdout)["hookSpecificOutput"]

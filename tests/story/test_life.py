@@ -92,6 +92,24 @@ def test_B43_who_ends_before_hello_says_why_and_the_fallback_takes_over(short: L
     assert "broken failed again and again: scripted takes over" in merged["notes"]
 
 
+def test_B07_what_an_agent_had_stashed_is_told_to_the_next_one_and_kept(short: LiveTown) -> None:
+    town = short
+    rig(town, "stash")
+    half = "echo half > half.txt && git add half.txt && git stash --quiet"
+    item = town.create("half done", steps(f'do = "run"\ncmd = "{half} && touch {town.root}/stashed"', 'do = "hang"'))
+    town.sling(item, target="stash")
+    first = agent_of(town, item)
+    eventually((town.root / "stashed").exists, 20)
+    town.rgt("polecat", "kill", first.env["GTR_ADDRESS"])
+    [lost] = eventually(lambda: [a for a in town.item(item)["attempts"] if a["left"]], 20)
+    assert "stashed:\nstash@{0}: WIP on polecat/" in lost["left"]
+    branch = town.ask("work", "recover", item)["restored"].split()[0]
+    assert town.git("show", f"{branch}:half.txt", cwd=town.home.rig("stash").hub) == "half"
+    second = agent_of(town, item, after=first)
+    assert "stash@{0}: WIP on polecat/" in second.run("prime").out
+    town.rgt("unsling", item)
+
+
 def test_B48_a_dialog_calls_a_person_and_is_over_with_the_answer(short: LiveTown) -> None:
     town = short
     rig(town, "dialog")

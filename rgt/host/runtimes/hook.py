@@ -84,15 +84,15 @@ def dumps(value: object) -> str:
     return repr(value)
 
 
-def read(fd: int) -> str:
-    """Everything from a descriptor; raises ValueError when it is too much."""
+def read(fd: int, errors: str = "strict") -> str:
+    """Everything from a descriptor; raises ValueError when it is too much, or for bytes that are no text."""
     parts, size = [], 0
     while part := posix.read(fd, 65536):
         parts.append(part)
         size += len(part)
         if size > LARGEST:
             raise ValueError("too long")
-    return b"".join(parts).decode()
+    return b"".join(parts).decode(errors=errors)
 
 
 def read_file(path: str) -> str:
@@ -304,6 +304,8 @@ def guard(raw: str) -> int:
         given = object_of(raw)
         policy = object_of(read_file(env["RGT_AGENT_DIR"] + "/policy.json"))
         policy.setdefault("person", env.get("HOME", "").rstrip("/"))
+        if "stash" in raw:
+            policy["stashes"] = stashes(policy.get("hub", ""))
         sys.path.insert(0, __file__.rsplit("/", 4)[0])
         from rgt.model.guard import decide
 
@@ -315,6 +317,18 @@ def guard(raw: str) -> int:
         said = {"hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": reason}
         write(1, dumps({"hookSpecificOutput": said}) + "\n")
     return 0
+
+
+def stashes(hub: str) -> str:
+    """Git's log of what is stashed in the rig, of which each line says on which branch; empty when there is none."""
+    try:
+        fd = posix.open(f"{hub}/logs/refs/stash", posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        return read(fd, "replace")
+    finally:
+        posix.close(fd)
 
 
 def main(argv: list[str]) -> int:

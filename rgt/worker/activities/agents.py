@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from rgt.host import candidate, config, hub, saving, sessions, trees, worktrees
+from rgt.host import candidate, config, hub, saving, sessions, stashes, trees, worktrees
 from rgt.host.git import git
 from rgt.host.sessions import Session
 from rgt.host.tmux import Tmux
@@ -212,7 +212,8 @@ class AgentActivities:
         tree = trees.known(rig.hub, worktree)
         trees.tidy(tree)
         saved = await saving.snapshot(rig, tree, job.start.item)
-        left = await saving.left(tree, saved or "") if job.lost else ""
+        stashed = await stashes.keep(rig, tree, job.start.item)
+        left = await saving.left(tree, saved or "", stashed) if job.lost else ""
         await worktrees.park(rig, job.start.name, job.start.item)
         return EndedAgent(snapshot=saved or "", left=left)
 
