@@ -14,6 +14,17 @@ COPIERS = frozenset("cp tar grep egrep rg rsync zip scp cat mv find".split())
 """Programs that read whole directories."""
 MANY = "it stands for too many files to be understood; write them out"
 KEYS = "keys of the town are not for agents"
+LOGINS = "keys and logins of the person are not for agents; ask with `rgt escalate`"
+PRIVATE = tuple(
+    ".ssh .gnupg .aws .azure .kube .password-store .config/gcloud .config/gh .netrc .git-credentials .pypirc "
+    ".docker/config.json .cargo/credentials .cargo/credentials.toml .claude/.credentials.json .codex/auth.json "
+    ".gemini/oauth_creds.json .local/share/opencode/auth.json".split()
+)
+"""Where a person's keys and logins are, below the home directory."""
+PUBLIC = (".pub", "/known_hosts", "/.ssh/config")
+"""Ends of the names there that are no secret."""
+LISTERS = frozenset("ls stat test [ [[ file".split())
+"""Programs that only look at names."""
 HOOKS = frozenset(
     "pre-push pre-commit pre-receive pre-rebase post-commit post-checkout post-merge post-receive commit-msg update "
     "prepare-commit-msg reference-transaction".split()
@@ -141,9 +152,18 @@ class Places:
             return "what other processes were given is not for agents"
         if "landing." in where and below(where, self.home):
             return KEYS
+        if program not in LISTERS and self._private(where):
+            return LOGINS
         if f"{self.home}/runtime/socket" in path:
             return "speak to the town with `rgt`"
         open_end = min((where.find(c) for c in "*?[{" if c in where), default=-1)
         if open_end > len(self.home) and any(key.startswith(where[:open_end]) for key in self.keys):
             return KEYS
         return KEYS if where in (self.home, f"{self.home}/config") and program in COPIERS else ""
+
+    def _private(self, where: str) -> bool:
+        """Whether a key or a login of the person lies there."""
+        person = self.person or "/~"
+        if not where.startswith(f"{person}/.") or where.endswith(PUBLIC):
+            return False
+        return any(below(where, f"{person}/{place}") for place in PRIVATE)

@@ -77,6 +77,14 @@ def test_B80_every_runtime_is_an_agent_to_the_guard(preset: Path) -> None:
     assert said(f"{program} 'do it'").startswith(f"rgt: the agent that `{program}` starts")
 
 
+def test_B80_the_logins_of_a_person_are_known_by_their_whole_path() -> None:
+    policy = {**POLICY, "person": "/home/ann"}
+    refused = f"rgt: {guard_places.LOGINS}"
+    assert guard.decide(policy, "Bash", {"command": "cat /home/ann/.ssh/id_rsa"}, WORKTREE) == refused
+    assert guard.decide(policy, "Read", {"file_path": "/home/ann/.netrc"}, WORKTREE) == refused
+    assert guard.decide(policy, "Read", {"file_path": "/home/ann/.ssh/id_rsa.pub"}, WORKTREE) == ""
+
+
 def test_B80_the_corpora_are_large() -> None:
     assert len(set(DENIED)) >= 150
     assert len(set(ALLOWED)) >= 150
