@@ -30,6 +30,8 @@ LISTED = 12
 """How many changed files are named to whoever goes on."""
 INDEX_LOCK = "index.lock"
 """What git holds while it writes the index."""
+REF_LOCK = "cannot lock ref"
+"""What git says when another one moves a ref, or has just done so."""
 LOCKED = 5.0
 """Seconds to wait for another git that has the index of a worktree."""
 TRIES = 5
@@ -110,21 +112,28 @@ async def _index_free(worktree: Tree) -> None:
 async def _advance(worktree: Tree, head: str, sha: str) -> bool:
     """Put what is checked out and the index from `head` to `sha`; False when it is not at `head` any more."""
     update = (*worktree.hooked, "update-ref", "-m", "rgt: saved work")
-    moved = await _logged(worktree, *update, "HEAD", sha, head or "0" * len(sha))
-    if moved.code:
+    end = time.monotonic() + LOCKED
+    while (moved := await _logged(worktree, *update, "HEAD", sha, head or "0" * len(sha))).code:
         if await _head(worktree) != head:
             return False
-        raise RgtError("failed", f"git update-ref HEAD: {complaint(moved.err)}")
+        if not await _again(moved, end):
+            raise RgtError("failed", f"git update-ref HEAD: {complaint(moved.err)}")
     end = time.monotonic() + LOCKED
-    # Without a commit it moves nothing, whatever the agent has put on top of ours.
+    # Without a commit it moves nothing, whatever the agent has put on top of ours; git says no while it does.
     while (done := await _logged(worktree, "reset", "--quiet", "--mixed")).code:
-        locked = INDEX_LOCK in done.err
-        if locked and time.monotonic() < end:
-            await asyncio.sleep(0.05)
+        if await _again(done, end):
             continue
         # With the index of before, the next commit would undo what ours holds.
         await _logged(worktree, *update, *(("HEAD", head, sha) if head else ("-d", "HEAD", sha)))
-        raise _busy(worktree) if locked else RgtError("failed", f"git reset: {complaint(done.err)}")
+        raise _busy(worktree) if INDEX_LOCK in done.err else RgtError("failed", f"git reset: {complaint(done.err)}")
+    return True
+
+
+async def _again(done: Done, end: float) -> bool:
+    """Wait a little for another git that was in the way; False when there was none, or it is `end`."""
+    if not any(lock in done.err for lock in (INDEX_LOCK, REF_LOCK)) or time.monotonic() > end:
+        return False
+    await asyncio.sleep(0.05)
     return True
 
 

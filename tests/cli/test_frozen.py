@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+from tests.eventually import eventually
 from tests.town import LiveTown, change
 
 
@@ -21,6 +22,7 @@ def test_commands_do_not_wait_for_a_frozen_worker_without_end(town: LiveTown) ->
         assert closed.error()["data"]["op_id"], "what may be repeated without harm"
     finally:
         os.kill(pid, signal.SIGCONT)
+    eventually(lambda: town.run("work", "show", item).code == 0, 60, what="the worker thinks again")
     assert town.item(item)["state"] in ("open", "closed")
     town.rgt("work", "close", item)
     assert town.item(item)["state"] == "closed"

@@ -152,6 +152,17 @@ async def test_saving_waits_for_another_git_and_moves_nothing_when_that_stays(ri
     assert sh(wt, "status", "--porcelain") == ""
 
 
+async def test_saving_waits_for_another_git_that_moves_the_head(rig: RigHome, tmp: Path) -> None:
+    wt, tree = tmp / "wt", known(rig.hub, tmp / "wt")
+    write(wt, {"mine.txt": "2\n"})
+    lock = tree.admin / "HEAD.lock"
+    lock.touch()
+    asyncio.get_running_loop().call_later(1.0, lock.unlink)
+    sha = await saving.save_commit(tree, "x")
+    assert sha == sh(wt, "rev-parse", "HEAD") and not lock.exists()
+    assert sh(wt, "status", "--porcelain") == ""
+
+
 def committed(wt: Path) -> str:
     """Commit as git does, if nobody else has meanwhile; gives the commit, empty for none."""
     head = sh(wt, "rev-parse", "HEAD")
