@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rgt.host.git import git, try_git
+from rgt.host.git import git, printed, try_git
 from rgt.model.errors import RgtError
 from rgt.model.queue import Entry
 
@@ -85,8 +85,7 @@ async def both_sides(hub: Path, base: str, conflict: Conflict) -> str:
         f"{base}...{conflict.entry.head}", "--", *conflict.files[:50],
     )  # fmt: skip
     names = {"<": "target:", ">": "yours: "}
-    lines = (f"{names[line[0]]} {line[2:120]}" for line in sorted(shown.out.splitlines(), key=lambda x: x[0]))
-    return "\n".join(lines)
+    return "\n".join(f"{names[line[0]]} {line[2:120]}" for line in sorted(printed(shown.out), key=lambda x: x[0]))
 
 
 async def landed_as(hub: Path, base: str, head: str) -> str:

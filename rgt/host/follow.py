@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from rgt.host.git import NO_HOOKS, complaint, try_git
+from rgt.host.git import NO_HOOKS, complaint, printed, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -72,7 +72,7 @@ async def _fast_forward(rig: RigHome, tree: Path, target: str, sha: str) -> str:
         return complaint(status.err + where.err)
     if status.out:
         return f"{tree} has uncommitted changes"
-    git_dir, head = where.out.splitlines()
+    git_dir, head = printed(where.out)
     if head != f"refs/heads/{target}":
         return f"{tree} has just switched to another branch"
     at = Path(git_dir)

@@ -123,6 +123,11 @@ async def git(
     return done.out.rstrip("\n")
 
 
+def printed(out: str) -> list[str]:
+    """The lines that git printed. Titles and names may hold other ends of lines, which Python would heed."""
+    return out.removesuffix("\n").split("\n") if out else []
+
+
 def complaint(said: str) -> str:
     """The line of git's complaint that says most; of a refused push, the one about the branch."""
     lines = said.strip().splitlines() or ["git gave no reason"]

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from rgt.host import stores, trees
-from rgt.host.git import NO_HOOKS, complaint, git, try_git
+from rgt.host.git import NO_HOOKS, complaint, git, printed, try_git
 from rgt.model import refs
 from rgt.model.errors import RgtError
 from rgt.model.home import RigHome
@@ -286,7 +286,7 @@ async def _look(at: Path, source: str, target: str, is_path: bool) -> str:
             hint = f"the repository begins at {top}"
         what = "is not a git repository" if is_path else f"cannot be read: {complaint(done.err)}"
         raise RgtError("not_found", f"{source} {what}", hint)
-    heads = {ref.removeprefix("refs/heads/"): sha for sha, ref in (x.split("\t") for x in done.out.splitlines())}
+    heads = {ref.removeprefix("refs/heads/"): sha for sha, ref in (x.split("\t") for x in printed(done.out))}
     if target in heads:
         return heads[target]
     if not heads:

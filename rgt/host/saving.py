@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from rgt.host import nolinks, stores, submodules, trees
-from rgt.host.git import NAMES, NO_SUBMODULES, Tree, complaint, git, try_git
+from rgt.host.git import NAMES, NO_SUBMODULES, Tree, complaint, git, printed, try_git
 from rgt.host.hub import GENERATED
 from rgt.host.run import Done
 from rgt.model import refs
@@ -429,6 +429,6 @@ async def _kept(rig: RigHome, item: str) -> list[tuple[str, str, str, str]]:
         f"refs/rgt/keep/{item}/",
         f"refs/heads/polecat/*/{item}",
     )
-    rows = [line.split("\0") for line in out.splitlines()]
+    rows = [line.split("\0") for line in printed(out)]
     rows.sort(key=lambda r: (int(r[3]), r[0].startswith("refs/rgt/snap/"), r[0]), reverse=True)
     return [(ref, sha, date, subject) for ref, sha, date, _, subject in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from rgt.host import nolinks
-from rgt.host.git import Tree, try_git
+from rgt.host.git import Tree, printed, try_git
 from rgt.host.hub import pin
 from rgt.model import refs, stashes
 from rgt.model.errors import RgtError
@@ -26,8 +26,8 @@ async def keep(rig: RigHome, worktree: Tree, item: str) -> list[str]:
     if nolinks.status(rig.hub, LOG) is None:
         return []
     listed = await try_git(worktree, "log", "--walk-reflogs", "--format=%gd%x00%H%x00%gs", "refs/stash", "--")
-    lines = []
-    for name, commit, message in (line.split("\0", 2) for line in listed.out.splitlines()):
+    kept = []
+    for name, commit, message in (line.split("\0") for line in printed(listed.out)):
         if stashes.owner(message) != item:
             continue
         try:
@@ -35,5 +35,5 @@ async def keep(rig: RigHome, worktree: Tree, item: str) -> list[str]:
         except RgtError as e:
             log.warning("%s of %s is not kept: %s", name, item, e.message)
             continue
-        lines.append(f"{name}: {message}")
-    return lines
+        kept.append(f"{name}: {message}")
+    return kept

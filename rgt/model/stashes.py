@@ -26,7 +26,7 @@ def owner(message: str) -> str:
 
 def owners(log: str) -> list[str]:
     """The same of each entry of the list, from git's own log of it, where the newest is last."""
-    return [owner(line.partition("\t")[2]) for line in reversed(log.splitlines())]
+    return [owner(line.partition("\t")[2]) for line in reversed(log.split("\n")) if line]
 
 
 def refusal(words: list[str], log: str, branch: str) -> str:

@@ -141,6 +141,14 @@ async def test_a_conflict_drops_only_its_entry(repo: Repo, strategy: Strategy) -
     assert sides == f"target: {one.head[:7]} Test: one 1\nyours:  {two.head[:7]} Test: two 1"
 
 
+async def test_both_sides_of_a_conflict_whatever_a_title_has_in_it(repo: Repo) -> None:
+    one, two = repo.branch("one", {"a.txt": "one\n"}), repo.branch("two", {"a.txt": "two\n"})
+    title = "a\x0cpage, a\u2028line, a\x85next"
+    head = sh(repo.path, "commit-tree", f"{two.head}^{{tree}}", "-p", f"{two.head}^", "-m", title)
+    made = await repo.build(one, two.model_copy(update={"head": head}))
+    assert title in await both_sides(repo.path, one.head, made.conflicts[0])
+
+
 async def test_nothing_new_adds_nothing(repo: Repo) -> None:
     inside = Entry(item="gt-aaaaa", rig="api", head=sh(repo.path, "rev-parse", "main"))
     empty = repo.branch("empty", {})

@@ -24,7 +24,7 @@ def with_key(rig: RigHome) -> dict[str, str]:
 
 async def test_a_hub_holds_the_target_and_no_branch(home: Home, tmp: Path) -> None:
     make_repo(tmp / "src")
-    sh(tmp / "src", "branch", "other")
+    sh(tmp / "src", "branch", "other\u2028name")
     rig = home.rig("api")
     head = await hub.create_hub(rig, str(tmp / "src"), "main", is_path=True)
     assert head == sh(tmp / "src", "rev-parse", "main") == await hub.target_head(rig, "main")

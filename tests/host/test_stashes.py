@@ -21,12 +21,12 @@ async def test_B07_stashes_of_an_item_are_kept_whatever_becomes_of_the_list(home
     assert await stashes.keep(rig, tree, MINE) == []
     for name, text in (("nux", "first\n"), ("toast", "theirs\n"), ("nux", "second\n")):
         write(tmp / name, {"a.txt": text, "new.txt": text})
-        sh(tmp / name, "stash", "--quiet", "--include-untracked")
+        sh(tmp / name, "stash", "push", "--quiet", "--include-untracked", "-m", f"{text} two\x0cpages\u2028here")
     kept = await stashes.keep(rig, tree, MINE)
     assert [line.partition(":")[0] for line in kept] == ["stash@{0}", "stash@{2}"]
-    assert all("WIP on polecat/nux/" in line for line in kept)
+    assert all("On polecat/nux/" in line for line in kept)
     assert await stashes.keep(rig, tree, MINE) == kept
-    assert "stashed:\nstash@{0}: WIP on" in await saving.left(tree, stashed=kept)
+    assert "stashed:\nstash@{0}: On polecat" in await saving.left(tree, stashed=kept)
     sh(tmp / "toast", "stash", "clear")
     sh(rig.hub, "prune", "--expire=now")
     refs = [line.split()[0] for line in await saving.recover(rig, MINE)]

@@ -26,6 +26,7 @@ def log(*messages: str) -> str:
 def test_owners() -> None:
     assert stashes.owners(log(*LOG)) == ["gt-00002", "gt-00001", "", "", "crew-max", "gt-00001"]
     assert stashes.owners("") == [] and stashes.owners("torn") == [""]
+    assert stashes.owners(log("On polecat/nux/gt-00001: two\x0cpages\u2028here", *LOG[:1])) == ["gt-00001", "gt-00002"]
 
 
 @pytest.mark.parametrize(

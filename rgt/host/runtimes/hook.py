@@ -304,8 +304,7 @@ def guard(raw: str) -> int:
         given = object_of(raw)
         policy = object_of(read_file(env["RGT_AGENT_DIR"] + "/policy.json"))
         policy.setdefault("person", env.get("HOME", "").rstrip("/"))
-        if "stash" in raw:
-            policy["stashes"] = stashes(policy.get("hub", ""))
+        policy["stashes"] = stashes(policy.get("hub", ""))
         sys.path.insert(0, __file__.rsplit("/", 4)[0])
         from rgt.model.guard import decide
 
