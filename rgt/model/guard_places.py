@@ -15,12 +15,14 @@ COPIERS = frozenset("cp tar grep egrep rg rsync zip scp cat mv find".split())
 MANY = "it stands for too many files to be understood; write them out"
 KEYS = "keys of the town are not for agents"
 LOGINS = "keys and logins of the person are not for agents; ask with `rgt escalate`"
-PRIVATE = tuple(
-    ".ssh .gnupg .aws .azure .kube .password-store .config/gcloud .config/gh .netrc .git-credentials .pypirc "
-    ".docker/config.json .cargo/credentials .cargo/credentials.toml .claude/.credentials.json .codex/auth.json "
-    ".gemini/oauth_creds.json .local/share/opencode/auth.json".split()
+HIDDEN = tuple(".ssh .gnupg .aws .netrc .git-credentials .config/gh".split())
+"""Where a person's keys are, below the home directory; a sandbox does not have them at all."""
+PRIVATE = HIDDEN + tuple(
+    ".azure .kube .password-store .config/gcloud .pypirc .docker/config.json .cargo/credentials "
+    ".cargo/credentials.toml .claude/.credentials.json .codex/auth.json .gemini/oauth_creds.json "
+    ".local/share/opencode/auth.json".split()
 )
-"""Where a person's keys and logins are, below the home directory."""
+"""The same, and logins that a program of an agent may need, but not the agent itself."""
 PUBLIC = (".pub", "/known_hosts", "/.ssh/config")
 """Ends of the names there that are no secret."""
 LISTERS = frozenset("ls stat test [ [[ file".split())

@@ -14,6 +14,7 @@ from rgt.model.base import Model
 from rgt.model.config import RigConfig, Role, TownConfig
 from rgt.model.errors import RgtError
 from rgt.model.fields import Name
+from rgt.model.guard_places import HIDDEN
 
 Mode = Literal["start", "rejected", "resumed", "handoff"]
 """Why an agent starts: a new item, work that came back from the merge queue, a death in mid-work, or a handoff: a fresh
@@ -81,7 +82,7 @@ class Preset(Model):
     """Run it under bubblewrap, where it can write its worktree and little else."""
     sandbox_write: list[str] = ["~/.cache"]
     """Other places that it may write in the sandbox."""
-    sandbox_hide: list[str] = ["~/.ssh", "~/.gnupg", "~/.aws", "~/.netrc", "~/.git-credentials", "~/.config/gh"]
+    sandbox_hide: list[str] = [f"~/{place}" for place in HIDDEN]
     """Places that it cannot even read there."""
     prompt: Literal["none", "argument", "flag", "paste", "stdin"] = "none"
     """How the first prompt is given, which always waits in the file `prompt` of the agent's directory: as the last

@@ -134,11 +134,10 @@ async def test_a_machine_that_cannot_run_it_blames_nobody(tmp: Path) -> None:
 
 
 async def test_overhead_is_small(tmp: Path) -> None:
-    """One that nothing disturbs tells the cost of the code: a busy machine delays most."""
-
-    async def quick() -> bool:
+    async def once() -> float:
         start = time.perf_counter()
         assert (await gate(tmp, "true")).outcome == "pass"
-        return time.perf_counter() - start < 0.015
+        return time.perf_counter() - start
 
-    await aeventually(quick, 20)
+    # The best of some tells the cost of the code and not that of a busy machine.
+    assert min([await once() for _ in range(10)]) < 0.015

@@ -201,7 +201,7 @@ async def test_they_go_while_the_queue_looks_again_and_come_back(shared: LiveTow
         await client.run("mq.retry", id=sent.fails)
         await becomes(client, uri, [])
         await asyncio.to_thread(shared.rgt, "mq", "resume", "back")
-        await becomes(client, uri, [4])
+        await becomes(client, uri, [4], 30)  # the queue builds and tests it first
 
         fix = await client.run("fix", id=sent.fails, path="test_till.py", line=5, runtime="scripted")
         assert fix["state"] == "queued"

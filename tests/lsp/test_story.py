@@ -51,7 +51,7 @@ async def stands(client: Editor, uri: str) -> list[dict[str, Any]]:
     return list(told[-1]["diagnostics"]) if told else []
 
 
-async def becomes(client: Editor, uri: str, lines: list[int]) -> list[dict[str, Any]]:
+async def becomes(client: Editor, uri: str, lines: list[int], timeout: float = 10.0) -> list[dict[str, Any]]:
     """Wait until the diagnostics of a document stand on these lines, from 0; gives them."""
     found: list[dict[str, Any]] = []
 
@@ -59,7 +59,7 @@ async def becomes(client: Editor, uri: str, lines: list[int]) -> list[dict[str, 
         found[:] = await stands(client, uri)
         return [d["range"]["start"]["line"] for d in found] == lines
 
-    await aeventually(look, 30, what=f"diagnostics of {uri} in lines {lines}")
+    await aeventually(look, timeout, what=f"diagnostics of {uri} in lines {lines}")
     return found
 
 
